@@ -1,0 +1,24 @@
+"""One console for all commands: colour and boxes on a terminal, plain text in a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+PIPE_WIDTH = 200
+"""Columns where the output is no terminal: nothing is cut for a width that nobody has."""
+
+console = Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH)
+
+
+def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = ()) -> Table:
+    """An empty table in the house's look; `numbers` names the columns that align right."""
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else None)
+    made.pad_edge = False
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return made

@@ -1,0 +1,134 @@
+"""What the supervisor does beside the deliveries: fsync, the environment, config.yaml, system metrics.
+
+Each is a thread of its own, so that a disk or a driver that hangs stops nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trackhub.delivery.protocol import Orders
+from trackhub.events import Environment, Metrics, Params
+from trackhub.journal.following import first_start, read
+from trackhub.journal.state import last_events, latest
+from trackhub.journal.writing import JournalWriter
+from trackhub.layout import RunFolder
+
+FSYNC_EVERY = 1.0
+"""Seconds: the loss window of a power cut."""
+SAMPLE_EVERY = 10.0
+"""Seconds between two samples of the system metrics; ``TRACKHUB_SYSTEM_EVERY`` changes it, 0 turns them off."""
+
+
+class Chores:
+    """The side work of one supervisor.
+
+    Args:
+        folder: the run.
+        journal: the supervisor's own journal file.
+        orders: whose training process to sample.
+    """
+
+    def __init__(self, folder: RunFolder, journal: JournalWriter, orders: Orders) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._orders = orders
+        self._stop = threading.Event()
+        self._synced: dict[Path, int] = {}
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._spawn(self._fsync_all)
+        if self._orders.live:
+            self._spawn(self._describe)
+            self._spawn(self._sample)
+
+    def stop(self) -> None:
+        """Stop them; the journal is synced once more."""
+        self._stop.set()
+        self._fsync_once()
+
+    def _spawn(self, work: Callable[[], None]) -> None:
+        threading.Thread(target=work, name=f"trackhub{work.__name__}", daemon=True).start()
+
+    def _fsync_all(self) -> None:
+        while not self._stop.wait(FSYNC_EVERY):
+            self._fsync_once()
+
+    def _fsync_once(self) -> None:
+        for path in self._folder.journal.glob("*.jsonl"):
+            try:
+                self._fsync(path)
+            except OSError as error:
+                print(f"fsync of {path}: {error}", file=sys.stderr)
+
+    def _fsync(self, path: Path) -> None:
+        size = path.stat().st_size
+        if self._synced.get(path) == size:
+            return
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._synced[path] = size
+
+    def _describe(self) -> None:
+        """Where the run runs, as an event and in config.yaml, once per attempt."""
+        from trackhub.environment import snapshot
+
+        start = first_start(self._folder)
+        found = snapshot(Path(start.cwd if start else "/"), start.argv if start else ())
+        self._journal.append(Environment, environment=found)
+        self._write_config(found)
+
+    def _write_config(self, found: dict[str, Any]) -> None:
+        """config.yaml: enough to run it again. One that is there already is left alone."""
+        import yaml
+
+        config: dict[str, Any] = {}
+        for event in read(self._folder):
+            if isinstance(event, Metrics):
+                break
+            if isinstance(event, Params):
+                config.update(event.params)
+        start = first_start(self._folder)
+        run = {"name": self._folder.path.name, "id": self._journal.header.run_id}
+        run |= {key: getattr(start, key) for key in ("project", "trackers", "options", "tags", "group", "notes")}
+        content = {"run": _plain(run), "config": _plain(config), "environment": _plain(found)}
+        try:
+            with self._folder.config.open("x", encoding="utf-8") as file:
+                yaml.safe_dump(content, file, sort_keys=False, allow_unicode=True)
+        except FileExistsError:
+            return
+
+    def _sample(self) -> None:
+        """System metrics at the latest training step, as rows of the supervisor's own file."""
+        every = float(os.environ.get("TRACKHUB_SYSTEM_EVERY") or SAMPLE_EVERY)
+        if every <= 0:
+            return
+        from trackhub.monitor import Monitor
+
+        monitor = Monitor(self._orders.trainer_pid)
+        while not self._stop.wait(every):
+            metrics = monitor.sample()
+            if metrics:
+                step = self._latest_step()
+                self._journal.append(Metrics, time.time(), step=step, metrics=metrics, source="system")
+
+    def _latest_step(self) -> int:
+        steps = (event.step for event in reversed(last_events(latest(self._folder))) if isinstance(event, Metrics))
+        return next(steps, 0)
+
+
+def _plain(value: Any) -> Any:
+    """`value` with tuples as lists, for safe YAML."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

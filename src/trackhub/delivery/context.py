@@ -1,0 +1,47 @@
+"""What a tracker is told of its run: `trackhub.plugin.RunInfo`, made from the journal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trackhub.delivery import cursor as cursors
+from trackhub.delivery.cursor import Cursor
+from trackhub.events import Params
+from trackhub.journal.following import Follower
+from trackhub.journal.state import state
+from trackhub.layout import RunFolder
+
+
+class RunContext:
+    """One run, as its trackers see it; `trackhub.plugin.RunInfo` documents the attributes."""
+
+    def __init__(self, folder: RunFolder, cursor: Cursor) -> None:
+        run = state(folder)
+        self.id = run.id
+        self.name = run.name
+        self.path = folder.path
+        self.runs_dir = folder.path.parent
+        self.project = run.project
+        self.tags = run.tags
+        self.notes = run.notes
+        self.group = run.group
+        self.job_type = run.job_type
+        self.started = run.started
+        self.params = _first_params(folder)
+        self.remembered = cursor.remembered
+        self._folder = folder
+        self._cursor = cursor
+        cursor.run_id = run.id
+
+    def remember(self, **facts: Any) -> None:
+        """Put the tracker's own facts on disk at once, before anything is delivered."""
+        self.remembered.update(facts)
+        cursors.store(self._folder.cursor(self._cursor.tracker), self._cursor)
+
+
+def _first_params(folder: RunFolder) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    for item in Follower(folder).read(20):
+        if isinstance(item.event, Params):
+            params.update(item.event.params)
+    return params

@@ -1,0 +1,126 @@
+"""How far a courier has got, and its receipt: one file per tracker, written in one atomic step.
+
+`safe` is what survives a crash: from there a new courier goes on. `handed` is what the tracker has been given;
+it runs ahead of `safe` where the plugin has not sealed it yet.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trackhub.errors import JournalError
+from trackhub.events import FORMAT
+from trackhub.journal.tail import Position
+
+KEPT = 100
+"""Rejections and mappings that are kept word for word; the rest is counted."""
+
+
+class Rejection(msgspec.Struct):
+    """An event that the tracker refused."""
+
+    file: str
+    n: int
+    what: str
+    reason: str
+
+
+class Progress(msgspec.Struct):
+    """How far, and what became of it."""
+
+    positions: dict[str, Position] = {}
+    ordinal: int = 0
+    """Events handed over so far: the ordinal of the last one."""
+    delivered: int = 0
+    mapped_values: int = 0
+    mapped: dict[str, str] = {}
+    """What the tracker calls a key, or how a value was changed, by the original key."""
+    rejected: int = 0
+    rejections: list[Rejection] = []
+    ended: str = ""
+    """The final status that the tracker was told."""
+    rewinds: int = 0
+    """Attempts up to this one have had their rewind told."""
+
+    def copy(self) -> Progress:
+        """An independent copy."""
+        fields = {"positions": dict(self.positions), "mapped": dict(self.mapped), "rejections": list(self.rejections)}
+        return msgspec.structs.replace(self, **fields)
+
+    def add_rejection(self, rejection: Rejection) -> None:
+        """Count one rejection, and keep its words while there is room."""
+        self.rejected += 1
+        if len(self.rejections) < KEPT:
+            self.rejections.append(rejection)
+
+    def add_mapping(self, original: str, mapped: str) -> None:
+        """Keep how `original` was mapped, while there is room."""
+        if len(self.mapped) < KEPT:
+            self.mapped[original[:500]] = mapped[:600]
+
+
+class Cursor(msgspec.Struct):
+    """The content of ``delivery/<tracker>.json``."""
+
+    tracker: str
+    trackhub: int = FORMAT
+    run_id: str = ""
+    safe: Progress = msgspec.field(default_factory=Progress)
+    handed: Progress = msgspec.field(default_factory=Progress)
+    state: Any = None
+    """What the plugin's last `flush` returned."""
+    remembered: dict[str, Any] = {}
+    rule: str = ""
+    takes: list[str] = []
+    """The hooks that the plugin implements."""
+    told: list[str] = []
+    """What a user should know: rebuilds, broken lines, the last failures."""
+    updated: float = 0.0
+
+    def tell(self, line: str) -> None:
+        """Keep a line for the user, the latest twenty."""
+        if line not in self.told:
+            self.told = [*self.told[-19:], line]
+
+
+def load(path: Path, tracker: str) -> Cursor:
+    """The cursor on disk, or a new one.
+
+    Raises:
+        JournalError: it cannot be read, or is of a newer format.
+    """
+    try:
+        cursor = msgspec.json.decode(path.read_bytes(), type=Cursor)
+    except FileNotFoundError:
+        return Cursor(tracker=tracker)
+    except (OSError, msgspec.DecodeError) as error:
+        raise JournalError(f"the cursor {path} cannot be read: {error}. Move it away to deliver from the start") from error
+    if cursor.trackhub > FORMAT:
+        raise JournalError(f"{path} is of a newer format: pip install --upgrade trackhub-ml")
+    return cursor
+
+
+def store(path: Path, cursor: Cursor) -> None:
+    """Put the cursor on disk: all of it or nothing of it, whatever is killed."""
+    cursor.updated = time.time()
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(cursor), indent=1))
+
+
+def write_atomically(path: Path, content: bytes, sync: bool = True) -> None:
+    """Replace `path` by `content` in one step, through a temporary file beside it that is synced first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

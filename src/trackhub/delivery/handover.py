@@ -1,0 +1,199 @@
+"""Events become hook calls: rows in batches, everything else one by one, each counted in the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from trackhub.delivery.attempts import Attempts, Reopen
+from trackhub.delivery.cursor import Cursor, Rejection
+from trackhub.delivery.facade import Tracker
+from trackhub.delivery.mapping import Mapper
+from trackhub.events import Artifact, Checkpoint, Media, Message, Metrics, Params, Rewind, RunEnded, RunStarted
+from trackhub.journal.following import Item
+from trackhub.layout import RunFolder
+from trackhub.plugin import Rejected, Row
+
+_HOOKS = {
+    Params: "log_params",
+    Media: "log_media",
+    Artifact: "log_artifact",
+    Checkpoint: "save_checkpoint",
+    Message: "log_message",
+}
+
+
+def hook_of(event: object) -> str:
+    """The hook that delivers `event`; "" for events that are not delivered."""
+    return "log_metrics" if isinstance(event, Metrics) else _HOOKS.get(type(event), "")
+
+
+class Handover:
+    """Hands events to one tracker.
+
+    Args:
+        tracker: the open tracker.
+        cursor: its `handed` progress moves with every event.
+        attempts: calls the hooks.
+        folder: the run, for the paths in events.
+        refused: reasons by (file, ordinal) of what this tracker refused before; grows.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        cursor: Cursor,
+        attempts: Attempts,
+        folder: RunFolder,
+        refused: dict[tuple[str, int], str],
+    ) -> None:
+        self.ended = ""
+        """The status that the run ended with, once everything before its end was taken."""
+        self.ended_at = 0.0
+        """When it ended, in Unix seconds."""
+        self._tracker = tracker
+        self._cursor = cursor
+        self._attempts = attempts
+        self._folder = folder
+        self._refused = refused
+        self._mapper = Mapper(tracker.limits, cursor.safe.mapped)
+        self._one_by_one = not tracker.has("log_metrics_batch")
+        self._takes_rows = tracker.has("log_metrics") or not self._one_by_one
+
+    def take(self, items: list[Item]) -> None:
+        """Hand over `items`, in their order."""
+        for is_row, group in groupby(items, key=lambda item: isinstance(item.event, Metrics)):
+            if is_row and self._takes_rows:
+                self._take_rows(list(group))
+            else:
+                self._take_each(group, is_row)
+
+    def _take_each(self, items: Iterable[Item], is_row: bool) -> None:
+        for item in items:
+            if not is_row:
+                self._take_one(item)
+            self._passed(item)
+
+    def _passed(self, item: Item) -> None:
+        self._cursor.handed.positions[item.file] = item.position
+
+    def _take_rows(self, items: list[Item]) -> None:
+        size = 1 if self._one_by_one else len(items)
+        for start in range(0, len(items), size):
+            self._hand_rows(items[start : start + size])
+
+    def _hand_rows(self, items: list[Item]) -> None:
+        """Hand over rows; a refused batch is halved until the refused row is alone, and set aside."""
+        wanted = [item for item in items if not self._known_refusal(item)]
+        ordinal = self._cursor.handed.ordinal
+        rows, changes = self._rows(wanted, ordinal)
+        try:
+            if rows:
+                self._attempts.call(lambda: self._tracker.log_rows(rows), _key(wanted[0]))
+        except Rejected as rejected:
+            self._refuse(wanted, rejected)
+            return
+        self._cursor.handed.ordinal = ordinal + len(wanted)
+        self._cursor.handed.delivered += len(wanted)
+        self._count(changes)
+        self._passed_all(items)
+
+    def _passed_all(self, items: list[Item]) -> None:
+        for item in items:
+            self._passed(item)
+
+    def _rows(self, items: list[Item], ordinal: int) -> tuple[list[Row], list[dict[str, str]]]:
+        rows, changes = [], []
+        for number, item in enumerate(items, ordinal + 1):
+            event = item.event
+            assert isinstance(event, Metrics)  # noqa: S101 - for the type checker; grouped so by `take`
+            metrics, changed = self._mapper.row(_ranked(item, event.metrics))
+            changes.append(changed)
+            if metrics:
+                rows.append(Row(metrics, event.step, event.t, number, event.source))
+        return rows, changes
+
+    def _count(self, changes: list[dict[str, str]]) -> None:
+        for changed in changes:
+            self._cursor.handed.mapped_values += len(changed)
+            for original, mapped in changed.items():
+                self._cursor.handed.add_mapping(original, mapped)
+
+    def _refuse(self, items: list[Item], rejected: Rejected) -> None:
+        if len(items) > 1:
+            middle = len(items) // 2
+            self._hand_rows(items[:middle])
+            self._hand_rows(items[middle:])
+            return
+        self._set_aside(items[0], str(rejected))
+        if self._attempts.goes_back and rejected.__cause__ is not None:
+            raise Reopen
+
+    def _known_refusal(self, item: Item) -> bool:
+        reason = self._refused.get(_key(item))
+        if reason is not None:
+            self._set_aside(item, reason)
+        return reason is not None
+
+    def _set_aside(self, item: Item, reason: str) -> None:
+        self._refused[_key(item)] = reason
+        self._cursor.handed.add_rejection(Rejection(item.file, item.event.n, _what(item), reason))
+        self._passed(item)
+
+    def _take_one(self, item: Item) -> None:
+        event = item.event
+        if isinstance(event, RunStarted):
+            self.ended = self._cursor.handed.ended = ""
+        elif isinstance(event, RunEnded):
+            self.ended, self.ended_at = event.status, event.t
+        elif isinstance(event, Rewind):
+            self._rewind(item, event.step)
+        elif (hook := hook_of(event)) and self._tracker.has(hook) and not self._known_refusal(item):
+            self._hand_one(item, hook)
+
+    def _hand_one(self, item: Item, hook: str) -> None:
+        event = item.event
+        try:
+            if isinstance(event, Media) and event.media_kind not in self._tracker.limits.media:
+                raise Rejected(f"the tracker takes no {event.media_kind}")
+            argument = _argument(event, self._folder)
+            self._attempts.call(lambda: getattr(self._tracker, hook)(argument), _key(item))
+        except Rejected as rejected:
+            self._set_aside(item, str(rejected))
+            return
+        self._cursor.handed.ordinal += 1
+        self._cursor.handed.delivered += 1
+
+    def _rewind(self, item: Item, step: int) -> None:
+        """Tell of a rewind once; a tracker that replaces raises `Rebuild`, which the courier heeds."""
+        if item.attempt > self._cursor.handed.rewinds:
+            self._attempts.call(lambda: self._tracker.on_rewind(step), _key(item))
+            self._cursor.handed.rewinds = item.attempt
+
+
+def _key(item: Item) -> tuple[str, int]:
+    return item.file, item.event.n
+
+
+def _argument(event: Any, folder: RunFolder) -> Any:
+    """What the hook gets: the event with an absolute path, or the parameters themselves."""
+    if isinstance(event, Params):
+        return event.params
+    if isinstance(event, Media | Artifact | Checkpoint):
+        return msgspec.structs.replace(event, path=str(folder.path / event.path))
+    return event
+
+
+def _ranked(item: Item, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Metrics of other ranks than 0 carry their rank in front of the key."""
+    return {f"rank-{item.rank}/{key}": value for key, value in metrics.items()} if item.rank else metrics
+
+
+def _what(item: Item) -> str:
+    event = item.event
+    if isinstance(event, Metrics):
+        return f"metrics at step {event.step}: {', '.join(list(event.metrics)[:5])}"[:200]
+    return type(event).__name__.lower()

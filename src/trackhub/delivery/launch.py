@@ -1,0 +1,93 @@
+"""The training process's side of the delivery: starts the supervisor, keeps it alive, waits for it at the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackhub.delivery.protocol import Orders
+from trackhub.delivery.spawn import command, environment
+from trackhub.processes import start_time
+
+if TYPE_CHECKING:
+    from trackhub.layout import RunFolder
+    from trackhub.settings import Selection
+
+RESTARTS = 5
+LINGER = 3600.0
+
+
+class Delivery:
+    """The supervisor of one run, seen from the process that started it.
+
+    Args:
+        folder: the run.
+        selection: its trackers and their options.
+        live: False for no couriers before `trackhub sync`.
+    """
+
+    def __init__(self, folder: RunFolder, selection: Selection, live: bool = True) -> None:
+        self._folder = folder
+        self._orders = Orders(
+            folder=str(folder.path),
+            trackers=selection.names,
+            options=selection.options,
+            couriers=live,
+            trainer_pid=os.getpid(),
+            trainer_started=start_time(os.getpid()),
+            linger=float(os.environ.get("TRACKHUB_LINGER") or LINGER),
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._finishing = False
+
+    def start(self) -> None:
+        """Start the supervisor, and a thread that starts it again should it die."""
+        self._process = spawn(self._folder, self._orders)
+        threading.Thread(target=self._keep_alive, name="trackhub-supervisor", daemon=True).start()
+
+    def _keep_alive(self) -> None:
+        for restart in range(RESTARTS + 1):
+            process = self._process
+            if process is None or process.wait() == 0 or self._finishing:
+                return
+            time.sleep(0.2 * 2**restart)
+            if not self._finishing:
+                self._process = spawn(self._folder, self._orders)
+
+    def finish(self, timeout: float) -> None:
+        """Wait for the deliveries at most `timeout` seconds, then leave them to finish alone."""
+        from trackhub.delivery.waiting import wait
+
+        process, self._finishing = self._process, True
+        if process is None:
+            return
+        if self._orders.couriers:
+            wait(self._folder, self._orders.trackers, process, timeout)
+        if process.poll() is None:
+            process.returncode = 0  # it goes on alone, and its end is not this process's to collect
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def spawn(folder: RunFolder, orders: Orders) -> subprocess.Popen[bytes]:
+    """A supervisor in a session of its own, away from this process's terminal, folder and pipes."""
+    folder.supervisor_lock.parent.mkdir(parents=True, exist_ok=True)
+    with folder.delivery_log.open("ab") as log:
+        process = subprocess.Popen(
+            command("trackhub.delivery.supervisor"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env=environment(),
+            cwd="/",
+            start_new_session=True,
+        )
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    process.stdin.write(msgspec.json.encode(orders) + b"\n")
+    process.stdin.flush()
+    return process

@@ -1,0 +1,129 @@
+"""Deliver what is left of a run, now: attach to a delivery under way, or start one, and watch it to its end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from trackhub.delivery.launch import spawn
+from trackhub.delivery.progress import Progress
+from trackhub.delivery.protocol import Orders
+from trackhub.delivery.receipt import Receipt, delivering, receipts
+from trackhub.delivery.waiting import Patience
+from trackhub.journal.state import State, state
+from trackhub.layout import RunFolder
+from trackhub.secrets import REDACTED
+from trackhub.settings import select
+
+TICK = 0.1
+PATIENCE = 30.0
+"""Seconds without any advance (every tracker away or parked) after which the rest is left for another time."""
+
+
+class Outcome(msgspec.Struct):
+    """What came of one run."""
+
+    name: str
+    path: str
+    result: str
+    """delivered, left, or running."""
+    worked: bool
+    """Whether there was anything to do."""
+    receipts: list[Receipt]
+
+
+def sync(
+    folder: RunFolder,
+    to: tuple[str, ...] = (),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    timeout: float | None = None,
+) -> Outcome:
+    """Deliver a run as far as it goes.
+
+    Args:
+        folder: the run.
+        to: these trackers only, also ones that the run never had; by default the run's own.
+        options: options by tracker; they win over those that the run was started with.
+        timeout: give up after this many seconds; by default after 30 s without any advance.
+    """
+    run = state(folder)
+    names = to or run.trackers
+    before = receipts(folder, names)
+    if all(receipt.complete for receipt in before) and run.status != "running":
+        return Outcome(run.name, str(folder.path), "delivered", False, before)
+    watch = _Watch(folder, names, timeout)
+    if not watch.attached():
+        watch.own(_orders(folder, names, run, options or {}))
+    return Outcome(run.name, str(folder.path), watch.result(), True, receipts(folder, names))
+
+
+def _orders(folder: RunFolder, names: tuple[str, ...], run: State, options: Mapping[str, Any]) -> Orders:
+    """What a supervisor is to do: with the run's options, but for those that were redacted on disk."""
+    stored = {name: _disclosed(run.options.get(name, {})) for name in names}
+    selection = select(stored, options)
+    return Orders(folder=str(folder.path), trackers=names, options=selection.options, live=False)
+
+
+def _disclosed(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if REDACTED not in str(value)}
+
+
+class _Watch:
+    """Watches the delivery of one run, and shows it to a person."""
+
+    def __init__(self, folder: RunFolder, names: tuple[str, ...], timeout: float | None) -> None:
+        self._folder = folder
+        self._names = names
+        self._until = time.monotonic() + timeout if timeout is not None else float("inf")
+        self._patience = Patience(folder, names, PATIENCE)
+        self._progress = Progress(folder, names)
+
+    def attached(self) -> bool:
+        """Watch a delivery that is under way already. Returns whether nothing is left to do after it."""
+        with self._progress:
+            while delivering(self._folder):
+                if self.result() != "left" or not self._wait():
+                    return True
+        return self.result() != "left"
+
+    def own(self, orders: Orders) -> None:
+        """Start a delivery, and watch it to its end."""
+        process = spawn(self._folder, orders)
+        try:
+            with self._progress:
+                while process.poll() is None and self._wait():
+                    if self.result() == "running":
+                        break
+        finally:
+            _end(process)
+
+    def result(self) -> str:
+        """How far it is: delivered, running (all that there is so far has arrived), or left."""
+        found = receipts(self._folder, self._names)
+        if all(receipt.complete for receipt in found):
+            return "delivered"
+        on = state(self._folder).status == "running"
+        return "running" if on and all(_well(receipt) for receipt in found) else "left"
+
+    def _wait(self) -> bool:
+        """Wait a moment. Returns False when it is time to give up."""
+        if sys.stderr.isatty():
+            self._progress.show()
+        time.sleep(TICK)
+        return time.monotonic() < self._until and not self._patience.is_over()
+
+
+def _well(receipt: Receipt) -> bool:
+    return not receipt.lag and not receipt.rejected and receipt.state in ("delivering", "delivered")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Closing its input asks the supervisor to end after its step."""
+    if process.stdin is not None:
+        process.stdin.close()
+    process.wait()

@@ -1,0 +1,58 @@
+"""Whether trackers can work as asked for: their modules, options and SDKs, looked at in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from trackhub import registry
+from trackhub.delivery.spawn import command, environment
+from trackhub.errors import ConfigError
+
+TIMEOUT = 60.0
+"""Seconds for the imports of all plugin modules."""
+
+
+def ask(names: tuple[str, ...], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Everything that is wrong with these trackers, in words."""
+    question = msgspec.json.encode([[name, options.get(name, {})] for name in names])
+    try:
+        answer = subprocess.run(
+            command("trackhub.delivery.verdict"),
+            input=question,
+            capture_output=True,
+            timeout=TIMEOUT,
+            env=environment(),
+            cwd="/",
+            check=True,
+        )
+        return msgspec.json.decode(answer.stdout, type=list[str])
+    except subprocess.TimeoutExpired:
+        return [f"the plugins {', '.join(names)} did not import within {TIMEOUT:.0f} s"]
+    except (subprocess.CalledProcessError, msgspec.DecodeError) as error:
+        detail = getattr(error, "stderr", b"").decode(errors="replace").strip().splitlines()[-1:]
+        return [f"the plugins could not be checked: {' '.join(detail) or error}"]
+
+
+def problems(name: str, options: dict[str, Any]) -> list[str]:
+    """What is wrong with one tracker; loads its module here."""
+    try:
+        plugin_class = registry.load(name)
+        missing = registry.missing_sdk(name, plugin_class)
+        registry.make(name, plugin_class, options)
+    except ConfigError as error:
+        return list(error.problems)
+    return [missing] if missing else []
+
+
+def main() -> None:
+    """Answer the question on standard input."""
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=list[tuple[str, dict[str, Any]]])
+    out = sys.stdout
+    sys.stdout = sys.stderr
+    found = [problem for name, options in question for problem in problems(name, options)]
+    out.buffer.write(msgspec.json.encode(found))

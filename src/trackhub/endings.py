@@ -1,0 +1,53 @@
+"""How a run ended, and the runs that nobody ended: by exception, by exit, in a forked child."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trackhub.run import Run
+
+_open: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+def how(error: BaseException | None) -> tuple[str, str]:
+    """(status, reason) of a run whose block was left by `error`."""
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "finished", ""
+    if isinstance(error, KeyboardInterrupt):
+        return "killed", "KeyboardInterrupt"
+    return "failed", f"{type(error).__name__}: {error}"
+
+
+def watch(run: Run) -> None:
+    """Finish `run` when this process exits, and give it a file of its own in forked children."""
+    if not _open:
+        atexit.register(_finish_all)
+        _watch_forks()
+    _open.add(run)
+
+
+def _finish_all() -> None:
+    """At exit: an uncaught exception means failed. `sys.exit(3)` leaves no trace here; `with` sees it."""
+    status, reason = how(getattr(sys, "last_value", None))
+    for run in list(_open):
+        run.finish(status, reason)
+
+
+def _forked() -> None:
+    for run in list(_open):
+        run._forked()
+
+
+def _watch_forks() -> None:
+    global _watched
+    if not _watched and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)
+        _watched = True
+
+
+_watched = False

@@ -1,0 +1,59 @@
+"""Files that belong to a run: kept without a second copy where the disk allows, and never in place of another."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+
+def keep(source: Path, target: Path) -> Path | None:
+    """Hard-link `source` to `target`, or copy it where links do not reach; None if it cannot be read.
+
+    An existing target is never replaced: the new one gets a number.
+    """
+    if not source.is_file():
+        return None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for candidate in _numbered(target):
+        try:
+            os.link(source.resolve(), candidate)
+        except FileExistsError:
+            continue
+        except OSError:
+            return _copy(source, candidate)
+        return candidate
+    return None
+
+
+def _copy(source: Path, target: Path) -> Path | None:
+    try:
+        with target.open("xb") as out, source.open("rb") as data:
+            shutil.copyfileobj(data, out)
+    except OSError:
+        return None
+    return target
+
+
+def _numbered(path: Path) -> list[Path]:
+    return [path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000))]
+
+
+def locate(path: str | os.PathLike[str], run: Path) -> Path | None:
+    """`path` as it is from here, or else from inside the run folder; None if neither exists."""
+    for candidate in (Path(path).absolute(), run / path):
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def relative(path: Path, run: Path) -> str:
+    """`path` relative to the run folder, with forward slashes, if it lies inside; else absolute."""
+    return path.relative_to(run).as_posix() if path.is_relative_to(run) else str(path)
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_dir():
+        return sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())
+    return path.stat().st_size

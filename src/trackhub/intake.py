@@ -1,0 +1,139 @@
+"""What a training loop hands in, as the journal can hold it: numbers of many makes, bad ones kept out and told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trackhub.errors import InvalidValue
+from trackhub.journal.format import escape_key, spell
+
+PLAIN = frozenset({float, int})
+"""The types that need no conversion."""
+
+
+class Refusal(Exception):  # noqa: N818 - travels from a check to its report, never to the user
+    """One value that cannot be logged."""
+
+
+class Intake:
+    """Checks what comes in, for one run.
+
+    Args:
+        refuse: called with (key, reason, value, step) for what is kept out.
+        tell: called with a line for people, once per kind and key.
+    """
+
+    def __init__(self, refuse: Callable[[str, str, Any, int | None], None], tell: Callable[[str], None]) -> None:
+        self._refuse = refuse
+        self._tell = tell
+        self._told: set[tuple[str, str]] = set()
+        self.known_keys: set[str] = set()
+        """Keys that were checked before."""
+
+    def metrics(self, given: Any, step: int) -> dict[str, Any]:
+        """`given` as numbers by key, nested mappings joined with "/"; what is no number is refused."""
+        if not isinstance(given, Mapping):
+            self.bad("", f"log_metrics takes a dict of numbers, not {type(given).__name__}", given, step)
+            return {}
+        row: dict[str, Any] = {}
+        self._collect(row, "", given, step)
+        if not given:
+            self.tell("empty", "", f"log_metrics got an empty dict at step {step}: nothing to log")
+        return row
+
+    def _collect(self, row: dict[str, Any], prefix: str, given: Mapping[Any, Any], step: int) -> None:
+        for key, value in given.items():
+            if not isinstance(key, str):
+                self.bad(repr(key), f"a metric's key is a string, not {type(key).__name__}", value, step)
+            elif isinstance(value, Mapping):
+                self._collect(row, f"{prefix}{key}/", value, step)
+            else:
+                self._take(row, prefix + key, value, step)
+
+    def _take(self, row: dict[str, Any], key: str, value: Any, step: int) -> None:
+        try:
+            row[self._known(key)] = number(value)
+        except Refusal as refusal:
+            self.bad(key, str(refusal), value, step)
+
+    def _known(self, key: str) -> str:
+        if key in self.known_keys:
+            return key
+        escaped = escape_key(key)
+        if escaped == key:
+            self.known_keys.add(key)
+        return escaped
+
+    def step(self, given: Any, last: int) -> int:
+        """`given` as an int: None counts on from the last step, 3.0 is 3, and 3.5 is told and rounded down."""
+        if given is None:
+            return last + 1
+        try:
+            return given.__index__()  # type: ignore[no-any-return]
+        except (AttributeError, TypeError):
+            return self._odd_step(given, last)
+
+    def _odd_step(self, given: Any, last: int) -> int:
+        try:
+            value = float(given)
+            step = int(value)
+        except (TypeError, ValueError, OverflowError):
+            self.strict(f"a step is an integer, not {given!r}")
+            self.tell("step", repr(given)[:40], f"a step is an integer, not {given!r}: logged at step {last + 1}")
+            return last + 1
+        if step != value:
+            self.strict(f"a step is an integer, not {given!r}")
+            self.tell("step", "fraction", f"a step is an integer, not {given!r}: logged at step {step}")
+        return step
+
+    def bad(self, key: str, reason: str, value: Any, step: int | None) -> None:
+        """Keep a value out: journaled as rejected, told once per key; raised under TRACKHUB_STRICT."""
+        self.strict(f"{reason} (key {key[:80]!r})")
+        self.tell("bad", key, f"metric {key[:80]!r} is kept out: {reason}. TRACKHUB_STRICT=1 shows where")
+        self._refuse(key, reason, value, step)
+
+    def tell(self, kind: str, key: str, line: str) -> None:
+        """Say `line` once per kind and key; after 100 different ones there is silence."""
+        if (kind, key) not in self._told and len(self._told) < 100:
+            self._told.add((kind, key))
+            self._tell(line)
+
+    @staticmethod
+    def strict(line: str) -> None:
+        """Raise `line` under ``TRACKHUB_STRICT=1``."""
+        if os.environ.get("TRACKHUB_STRICT", "") not in ("", "0"):
+            raise InvalidValue(line)
+
+
+def number(value: Any) -> int | float | str:
+    """`value` as the journal holds a number; numpy, torch and jax scalars and arrays of one element included.
+
+    Raises:
+        Refusal: it is no number, with what to do instead.
+    """
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float):
+        return spell(float(value))
+    if isinstance(value, int):
+        return int(value)
+    return _unwrapped(value)
+
+
+def _unwrapped(value: Any) -> int | float | str:
+    item = getattr(value, "item", None)
+    if callable(item):
+        try:
+            inner = item()
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise Refusal("an array of several numbers is no scalar: log its mean, or its parts by name") from error
+        if isinstance(inner, bool | int | float):
+            return number(inner)
+        value = inner
+    if isinstance(value, str):
+        raise Refusal("a string is no number: use log_message or log_params for text")
+    if not hasattr(value, "__float__") or isinstance(value, complex):
+        raise Refusal(f"{type(value).__name__} is no number")
+    return spell(float(value))

@@ -1,0 +1,141 @@
+"""What a run's journal says about the run as a whole, from the heads and tails of its files: no full read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trackhub import locks
+from trackhub.errors import JournalError
+from trackhub.events import Event, Header, Metrics, RunEnded, RunStarted
+from trackhub.journal.following import first_start, writer_of
+from trackhub.journal.format import decode, decode_header
+from trackhub.layout import RunFolder
+from trackhub.processes import host, is_alive
+
+_TAIL = 1 << 16
+
+
+class State(msgspec.Struct):
+    """A run at a glance."""
+
+    id: str
+    name: str
+    status: str
+    """running, finished, failed or killed; killed also where nobody has written so yet."""
+    reason: str
+    started: float
+    ended: float
+    """Unix seconds; 0.0 while it runs."""
+    last_step: int
+    attempt: int
+    pid: int
+    project: str = "default"
+    trackers: tuple[str, ...] = ()
+    options: dict[str, dict[str, Any]] = {}
+    tags: tuple[str, ...] = ()
+    notes: str | None = None
+    group: str | None = None
+    job_type: str | None = None
+
+
+def state(folder: RunFolder) -> State:
+    """The state of a run.
+
+    Raises:
+        JournalError: its journal has no readable header.
+    """
+    file = latest(folder)
+    head = header(file)
+    start = first_start(folder)
+    own = last_events(file)
+    end = ended(folder)
+    status = end.status if end else ("running" if writer_alive(folder) else "killed")
+    return State(
+        id=head.run_id,
+        name=folder.path.name,
+        status=status,
+        reason=end.reason if end else "",
+        started=header(folder.rank_journal(0)).started,
+        ended=end.t if end else 0.0,
+        last_step=max((event.step for event in own if isinstance(event, Metrics)), default=-1),
+        attempt=head.attempt,
+        pid=head.pid,
+        **_as_started(start),
+    )
+
+
+def _as_started(start: RunStarted | None) -> dict[str, Any]:
+    names = ("project", "trackers", "options", "tags", "notes", "group", "job_type")
+    return {name: getattr(start, name) for name in names} if start else {}
+
+
+def latest(folder: RunFolder) -> Path:
+    """The journal file of rank 0's latest attempt."""
+    files = [path for path in folder.journal.glob("rank-0*.jsonl") if ".pid-" not in path.name]
+    return max(files, key=lambda path: writer_of(path.name)[1], default=folder.rank_journal(0))
+
+
+def header(file: Path) -> Header:
+    """The header of a journal file.
+
+    Raises:
+        JournalError: there is none, or of a newer format.
+    """
+    try:
+        with file.open("rb") as lines:
+            return decode_header(lines.readline(), str(file))
+    except OSError as error:
+        raise JournalError(f"the journal {file} cannot be read: {error.strerror}") from error
+
+
+def ended(folder: RunFolder) -> RunEnded | None:
+    """How the latest attempt ended, by its own word or by the supervisor's."""
+    file = latest(folder)
+    since = header(file).started
+    events = last_events(file) + [event for event in last_events(folder.supervisor_journal) if event.t >= since]
+    return next((event for event in reversed(events) if isinstance(event, RunEnded)), None)
+
+
+def says_ended(file: Path) -> bool:
+    """Whether the last line of a file is the end of the run; cheap enough to be asked many times a second."""
+    try:
+        with file.open("rb") as lines:
+            lines.seek(max(0, lines.seek(0, 2) - 2048))
+            return b'"kind":"run_ended"' in lines.read()
+    except OSError:
+        return False
+
+
+def last_events(file: Path) -> list[Event]:
+    """The events in the last 64 kB of a file; none if it does not exist."""
+    try:
+        with file.open("rb") as lines:
+            lines.seek(max(0, lines.seek(0, 2) - _TAIL))
+            chunk = lines.read()
+    except OSError:
+        return []
+    return [event for line in chunk.split(b"\n") if (event := _decoded(line)) is not None]
+
+
+def _decoded(line: bytes) -> Event | None:
+    try:
+        return decode(line)
+    except JournalError:
+        return None
+
+
+def writer_alive(folder: RunFolder) -> bool:
+    """Whether the process that writes rank 0's latest attempt lives: by its lock, or by its pid."""
+    return is_written(latest(folder))
+
+
+def is_written(file: Path) -> bool:
+    """Whether a living process writes this journal file."""
+    held = locks.is_locked(file)
+    if held is not None:
+        return held
+    head = header(file)
+    return head.host != host() or is_alive(head.pid, head.pid_started)

@@ -1,0 +1,112 @@
+"""The complete lines of one growing file, from a position on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+from trackhub.errors import JournalError
+from trackhub.events import Event, Header
+from trackhub.journal.format import decode, decode_header
+
+CHUNK = 1 << 20
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a file was read: behind the line that ends at `offset`, which a checksum recognises again."""
+
+    offset: int = 0
+    n: int = 0
+    """Ordinal of the last event before `offset`."""
+    length: int = 0
+    """Bytes of that line, its newline included."""
+    crc: int = 0
+
+
+class Tail:
+    """One journal file, read on while it grows.
+
+    Args:
+        path: the file; it may not exist yet.
+        position: where to go on.
+
+    Raises:
+        JournalError: from `read`, if the file is of a newer format.
+    """
+
+    def __init__(self, path: Path, position: Position | None = None) -> None:
+        self.path = path
+        self.position = position or Position()
+        self.broken = 0
+        """Lines that are no events: torn, zeroed, or not JSON."""
+        self.unknown = 0
+        """Events of kinds that this version does not know."""
+        self.header: Header | None = None
+
+    def matches(self) -> bool:
+        """Whether the file still holds what was read up to the position."""
+        if not self.position.offset:
+            return True
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.position.offset - self.position.length)
+                line = file.read(self.position.length)
+        except OSError:
+            return False
+        return len(line) == self.position.length and crc32(line) == self.position.crc
+
+    def read(self) -> list[tuple[Event, Position]]:
+        """The next events, each with the position behind it; empty at the end of what is complete now."""
+        try:
+            with self.path.open("rb") as file:
+                self._read_header(file.readline())
+                file.seek(self.position.offset)
+                chunk = file.read(CHUNK)
+                while b"\n" not in chunk and (more := file.read(CHUNK)):
+                    chunk += more
+        except FileNotFoundError:
+            return []
+        return self._events(chunk)
+
+    def _read_header(self, line: bytes) -> None:
+        if self.header is None and line.endswith(b"\n"):
+            try:
+                self.header = decode_header(line, str(self.path))
+            except JournalError as error:
+                if not isinstance(error.__cause__, ValueError):
+                    raise
+                self.header = Header(trackhub=0, run_id="")
+
+    def _events(self, chunk: bytes) -> list[tuple[Event, Position]]:
+        found: list[tuple[Event, Position]] = []
+        start = 0
+        while (end := chunk.find(b"\n", start) + 1) > 0:
+            line = chunk[start:end]
+            start = end
+            if event := self._step_over(line):
+                found.append((event, self.position))
+        return found
+
+    def _step_over(self, line: bytes) -> Event | None:
+        """Move the position behind `line`, and return its event if it holds one."""
+        event = self._decoded(line)
+        self.position = Position(
+            offset=self.position.offset + len(line),
+            n=event.n if event else self.position.n,
+            length=len(line),
+            crc=crc32(line),
+        )
+        return event
+
+    def _decoded(self, line: bytes) -> Event | None:
+        if line.isspace() or self.position.offset == 0:
+            return None
+        try:
+            event = decode(line)
+        except JournalError:
+            self.broken += 1
+            return None
+        self.unknown += event is None
+        return event

@@ -1,0 +1,182 @@
+"""The writing end: one writer a file, for ever, and one `write` per event.
+
+When `append` returns, the event is in the operating system's hands: killing the process loses nothing. fsync is
+the supervisor's work, once a second. While the disk takes nothing, events wait in a `Backlog`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trackhub import locks
+from trackhub.errors import JournalBusy, JournalError
+from trackhub.events import FORMAT, Event, Header, Metrics
+from trackhub.journal.backlog import Backlog
+from trackhub.journal.format import decode, encode
+from trackhub.processes import host, start_time
+
+_OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+
+
+def new_header(run_id: str, run_name: str, rank: int = 0, attempt: int = 0) -> Header:
+    """The header for a file that this process is about to write."""
+    pid = os.getpid()
+    return Header(
+        trackhub=FORMAT,
+        run_id=run_id,
+        run_name=run_name,
+        host=host(),
+        pid=pid,
+        pid_started=start_time(pid),
+        started=time.time(),
+        rank=rank,
+        attempt=attempt,
+    )
+
+
+class JournalWriter:
+    """Appends events to one journal file.
+
+    Args:
+        path: the file; a new one, unless `reopen`.
+        header: its first line.
+        reopen: go on with an existing file. Only the supervisor does: its file has one writer at a time.
+        trouble: called with a line for people when the disk refuses, and when it takes again.
+
+    Raises:
+        JournalBusy: a living process writes this file.
+        JournalError: the file exists (without `reopen`), or cannot be made.
+    """
+
+    def __init__(
+        self, path: Path, header: Header, reopen: bool = False, trouble: Callable[[str], None] | None = None
+    ) -> None:
+        self.path = path
+        self.header = header
+        self.last = 0
+        """Ordinal of the last event."""
+        self.locked = True
+        """False on a file system without locks: host, pid and start time in the header then decide."""
+        self._lock = threading.RLock()
+        self._backlog = Backlog()
+        self._trouble = trouble or (lambda _line: None)
+        self._descriptor = self._open(reopen)
+        if os.fstat(self._descriptor).st_size == 0:
+            self._put(encode(header) + b"\n")
+        else:
+            self._resume()
+
+    def _open(self, reopen: bool) -> int:
+        try:
+            descriptor = os.open(self.path, _OPEN if reopen else _OPEN | os.O_EXCL, 0o666)
+        except FileExistsError as error:
+            raise JournalBusy(f"{self.path} exists: a journal file has one writer, for ever") from error
+        except OSError as error:
+            raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
+        held = locks.lock(descriptor)
+        if held is False and not _patiently(descriptor):
+            os.close(descriptor)
+            raise JournalBusy(f"{self.path} is being written by another process")
+        self.locked = held is not None
+        return descriptor
+
+    def _resume(self) -> None:
+        """Go on behind the last whole event; a torn tail is closed with a newline, and skipped by readers."""
+        with self.path.open("rb") as file:
+            lines = file.read().split(b"\n")
+        if lines[-1]:
+            self._put(b"\n")
+        for line in reversed(lines[1:]):
+            try:
+                event = decode(line)
+            except JournalError:
+                continue
+            if event is not None:
+                self.last = event.n
+                return
+
+    def append(self, event_type: type[Event], t: float | None = None, **fields: Any) -> Event:
+        """Write one event at the time `t` (Unix seconds; now by default), and return it with its ordinal."""
+        with self._lock:
+            event = event_type(n=self.last + 1, t=time.time() if t is None else t, **fields)
+            self._put(encode(event) + b"\n")
+            self.last += 1
+        return event
+
+    def append_metrics(self, t: float, step: int, metrics: dict[str, Any]) -> None:
+        """`append` of a `Metrics` row, for the hot path."""
+        with self._lock:
+            ordinal = self.last + 1
+            self._put(encode(Metrics(ordinal, t, step, metrics)) + b"\n")
+            self.last = ordinal
+
+    def _put(self, line: bytes) -> None:
+        """One write; where it fails or is cut short, the rest waits for better times."""
+        if self._backlog:
+            self._backlog.add(line)
+            self.retry()
+            return
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError as error:
+            self._set_back(line, error)
+            return
+        if written < len(line):
+            self._backlog.add(line[written:])
+            self.retry(now=True)
+
+    def _set_back(self, line: bytes, error: OSError) -> None:
+        self._trouble(f"the journal {self.path} cannot be written ({error.strerror}): events wait in memory")
+        self._backlog.add(line)
+        self._backlog.put_off()
+
+    def retry(self, now: bool = False) -> bool:
+        """Write what waits, if it is time to try again (or `now`). Returns whether nothing waits any more."""
+        with self._lock:
+            if not self._backlog or not (now or self._backlog.due()):
+                return not self._backlog
+            try:
+                while self._backlog:
+                    self._backlog.written(os.write(self._descriptor, self._backlog.first()))
+            except OSError:
+                self._backlog.put_off()
+                return False
+            self._told_back()
+            return True
+
+    def _told_back(self) -> None:
+        dropped, self._backlog.dropped = self._backlog.dropped, 0
+        lost = f"; {dropped} events did not fit into memory and are lost" if dropped else ""
+        self._trouble(f"the journal {self.path} can be written again{lost}")
+
+    @property
+    def waiting(self) -> int:
+        """Lines that wait in memory for the disk."""
+        return len(self._backlog)
+
+    def close(self) -> None:
+        """Write what waits, as far as the disk takes it, and give the file back."""
+        with self._lock:
+            if self._descriptor >= 0:
+                self.retry(now=True)
+                self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the file without a word: in a forked child it belongs to the parent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _patiently(descriptor: int) -> bool:
+    """A reader that asks whether a file is locked holds it for a moment: try a few times."""
+    for _ in range(10):
+        time.sleep(0.01)
+        if locks.lock(descriptor) is not False:
+            return True
+    return False

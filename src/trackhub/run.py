@@ -1,0 +1,231 @@
+"""What a training loop holds. Every call writes one event to the journal and returns; nothing here waits."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trackhub import files
+from trackhub.errors import TrackhubError
+from trackhub.events import Artifact, Checkpoint, Event, Message, Params, Rejected, RunEnded
+from trackhub.intake import PLAIN, Intake, number
+from trackhub.journal.format import jsonable
+from trackhub.journal.writing import JournalWriter, new_header
+from trackhub.layout import RunFolder
+from trackhub.secrets import redact, redact_text
+from trackhub.tensors import Deferred, on_device
+from trackhub.tell import tell
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from trackhub.delivery.launch import Delivery
+    from trackhub.delivery.receipt import Receipt
+
+
+class Run:
+    """One execution and its folder. `trackhub.start` and `trackhub.resume` make one.
+
+    Methods named `log_*` never raise for a bad value and never wait for a tracker (rule 10 of the design;
+    ``TRACKHUB_STRICT=1`` makes bad values raise). The journal's own disk is the one thing that can block them.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        writer: JournalWriter,
+        trackers: tuple[str, ...] = (),
+        delivery: Delivery | None = None,
+        finish_timeout: float = 30.0,
+        last_step: int = -1,
+    ) -> None:
+        self.id = writer.header.run_id
+        """The run's own id: 16 hexadecimal digits, the same after every resume."""
+        self.name = folder.path.name
+        """The name of the run's folder."""
+        self.path: Path = folder.path
+        """The run folder."""
+        self.trackers = trackers
+        """The names of the trackers that the run was started with."""
+        self.finish_timeout = finish_timeout
+        """Seconds that `finish` waits for the deliveries, at most."""
+        self.status = "running"
+        self._folder = folder
+        self._writer: JournalWriter | None = writer
+        self._header = writer.header
+        self._delivery = delivery
+        self._owner = os.getpid()
+        self._step = last_step
+        self._intake = Intake(self._refuse, tell)
+        self._known = self._intake.known_keys
+        self._deferred = Deferred()
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log one row of numbers.
+
+        Args:
+            metrics: numbers by key: floats, ints, bools, numpy, torch and jax scalars; nested dicts are joined with
+                "/". What is no number is kept out, told once, and journaled as rejected.
+            step: an integer of any size and order; the last step + 1 if not given.
+        """
+        now = time.time()
+        if type(step) is not int:
+            step = self._intake.step(step, self._step)
+        try:
+            plain = metrics.keys() <= self._known and PLAIN.issuperset(map(type, metrics.values()))
+            plain = plain and isfinite(sum(metrics.values())) and len(metrics) > 0
+        except (AttributeError, TypeError, OverflowError):
+            plain = False
+        if plain and step >= self._step and not self._deferred.active:
+            self._step = step
+            (self._writer or self._journal()).append_metrics(now, step, metrics)  # type: ignore[arg-type]
+        else:
+            self._log_carefully(metrics, step, now)
+
+    def _log_carefully(self, metrics: Any, step: int, now: float) -> None:
+        """The slow road: values that need conversion, or a look, or have not arrived yet."""
+        if step < self._step:
+            self._intake.tell("back", "", f"the step went back from {self._step} to {step}: logged as it is")
+        pending = {key: value for key, value in metrics.items() if on_device(value)} if isinstance(metrics, dict) else {}
+        row = self._intake.metrics({key: 0.0 if key in pending else value for key, value in metrics.items()}
+                                   if pending else metrics, step)
+        if not row:
+            return
+        self._step = step
+        if not pending and not self._deferred.active:
+            self._journal().append_metrics(now, step, row)
+            return
+        copies = {key: self._deferred.begin(value) for key, value in pending.items()}
+
+        def write() -> None:
+            arrived = {key: number(copy.value()) for key, copy in copies.items()}
+            self._journal().append_metrics(now, step, {**row, **arrived})
+
+        self._deferred.add(list(copies.values()), write)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Add to the configuration. Values that look like credentials are redacted before they are written."""
+        self._append(Params, params=jsonable(redact(dict(params))))
+
+    def log_message(self, text: str, level: str = "info") -> None:
+        """Log a line for people; an alert is a message with the level "warning" or "error"."""
+        self._append(Message, text=jsonable(redact_text(str(text))), level=str(level))
+
+    def log_artifact(self, path: str | os.PathLike[str], name: str | None = None, **metadata: Any) -> None:
+        """Keep a file with the run: hard-linked (or copied) under `artifacts/`, so that it outlives the original."""
+        kept = files.keep(Path(path), self._folder.artifacts / (name or Path(path).name))
+        if kept is None:
+            self._intake.bad(str(path), "the file does not exist or cannot be read", path, None)
+            return
+        relative = kept.relative_to(self.path).as_posix()
+        size = kept.stat().st_size
+        self._append(Artifact, name=name or kept.name, path=relative, size=size, metadata=jsonable(redact(metadata)))
+
+    def save_checkpoint(
+        self, path: str | os.PathLike[str], step: int | None = None, metrics: Mapping[str, Any] | None = None
+    ) -> None:
+        """Tell of a checkpoint that exists on disk.
+
+        Args:
+            path: the file or folder, as it was saved; a relative one is looked for here, then in the run folder.
+            step: the step whose weights it holds; the last logged one if not given.
+            metrics: numbers that belong to it, e.g. {"val/loss": 0.3}.
+        """
+        found = files.locate(path, self.path)
+        if found is None:
+            self._intake.bad(str(path), "the checkpoint does not exist: save it first, then tell of it", path, step)
+            return
+        at = self._step if step is None else self._intake.step(step, self._step)
+        row = self._intake.metrics(metrics, at) if metrics else {}
+        where = files.relative(found, self.path)
+        self._append(Checkpoint, step=max(at, 0), path=where, size=files.size(found), metrics=row)
+
+    def _append(self, event_type: type[Event], **fields: Any) -> None:
+        """Write one event now, or behind the values that are still on their way from a device."""
+        now = time.time()
+        if self._deferred.active:
+            self._deferred.add([], lambda: self._write(event_type, now, fields))
+        else:
+            self._write(event_type, now, fields)
+
+    def _write(self, event_type: type[Event], now: float, fields: dict[str, Any]) -> None:
+        self._journal().append(event_type, now, **fields)
+
+    def _refuse(self, key: str, reason: str, value: Any, step: int | None) -> None:
+        looks = redact_text(repr(value)[:200])
+        self._append(Rejected, key=jsonable(key[:1000]), reason=reason, value=jsonable(looks), step=step)
+
+    def _journal(self) -> JournalWriter:
+        """The file that this process writes: its own one in a forked child.
+
+        Raises:
+            TrackhubError: the run is over.
+        """
+        if self._writer is None:
+            if self.status != "running":
+                raise TrackhubError(f"run {self.name} is over ({self.status}): trackhub.resume({str(self.path)!r})")
+            path = self._folder.rank_journal(self._header.rank, self._header.attempt, os.getpid())
+            header = new_header(self.id, self._header.run_name, self._header.rank, self._header.attempt)
+            self._writer = JournalWriter(path, header, trouble=tell)
+        return self._writer
+
+    def _forked(self) -> None:
+        """In a forked child: the parent's file is not ours, nor what it still waits for."""
+        if self._writer is not None:
+            self._writer.abandon()
+        self._writer = None
+        self._deferred = Deferred()
+
+    @property
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Last, min and max of each metric, read from the journal."""
+        from trackhub.journal.summary import summary
+
+        return summary(self._folder)
+
+    def receipts(self) -> list[Receipt]:
+        """What each tracker has confirmed so far."""
+        from trackhub.delivery.receipt import receipts
+
+        return receipts(self._folder)
+
+    def finish(self, status: str = "finished", reason: str = "", timeout: float | None = None) -> None:
+        """End the run, and wait for its deliveries: at most `timeout` seconds (`finish_timeout` if not given).
+
+        What is not delivered by then goes on in the background; `trackhub status` tells, `trackhub sync` finishes
+        the rest. A second call does nothing, nor does one in a process that did not start the run.
+        """
+        if self.status != "running":
+            return
+        self._deferred.drain()
+        owns = os.getpid() == self._owner
+        if owns and self._header.rank == 0:
+            self._append(RunEnded, status=status, reason=jsonable(redact_text(reason)))
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self.status = None, status
+        if owns and self._delivery is not None:
+            self._delivery.finish(self.finish_timeout if timeout is None else timeout)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        from trackhub.endings import how
+
+        self.finish(*how(error))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A run travels to another process as its path, and logs there to a file of that process's own."""
+        from trackhub.starting import join
+
+        return join, (str(self.path), self._header.rank)
+
+    def __repr__(self) -> str:
+        return f"<trackhub.Run {self.name} {self.status} at {self.path}>"

@@ -1,0 +1,187 @@
+"""How a run begins: a folder of its own, a journal, and a supervisor; or goes on, or is joined."""
+
+from __future__ import annotations
+
+import os
+import secrets as randomness
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from trackhub import ranks
+from trackhub.endings import watch
+from trackhub.errors import ConfigError, JournalError
+from trackhub.events import Params, Rewind, RunStarted
+from trackhub.journal.format import jsonable
+from trackhub.journal.writing import JournalWriter, new_header
+from trackhub.layout import RunFolder, find_run, runs_dir as resolve_runs_dir, safe_name
+from trackhub.run import Run
+from trackhub.secrets import redact, redact_argv
+from trackhub.settings import Selection, Trackers, select
+from trackhub.tell import tell
+
+FINISH_TIMEOUT = 30.0
+"""Seconds that `finish` waits for the deliveries, unless told otherwise."""
+
+
+def start(
+    *,
+    project: str = "default",
+    name: str | None = None,
+    trackers: Trackers = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Mapping[str, Any] | None = None,
+    tags: Iterable[str] = (),
+    group: str | None = None,
+    notes: str | None = None,
+    job_type: str | None = None,
+    runs_dir: str | os.PathLike[str] | None = None,
+    finish_timeout: float = FINISH_TIMEOUT,
+    delivery: str | None = None,
+) -> Run:
+    """Start a run.
+
+    Args:
+        project: what the run belongs to; trackers group runs by it.
+        name: the run's name; its folder is ``<name>_<YYYYmmdd_HHMMSS>``. An identical name makes a new run.
+        trackers: "swanlab,csv", a list of names, or {"mlflow": {"tracking_uri": ...}}; else ``TRACKHUB_TRACKERS``,
+            else ``csv``. "none" for the journal alone.
+        options: more options by tracker; they win over those in `trackers` and in the environment.
+        config: the configuration, as nested as you like. What looks like a credential is redacted.
+        tags, group, notes, job_type: for those trackers that know them.
+        runs_dir: the folder of all runs; else ``TRACKHUB_RUNS_DIR``, else ``runs``.
+        finish_timeout: seconds that `finish` waits for the deliveries; 0 for not at all.
+        delivery: "live" (default), or "later": nothing is delivered before `trackhub sync`; else ``TRACKHUB_DELIVERY``.
+
+    Raises:
+        ConfigError: an unknown tracker, or a runs folder that cannot be written; all problems at once.
+    """
+    if joined := ranks.joined():
+        return join(*joined)
+    selection = _checked(select(trackers, options))
+    folder = _new_folder(resolve_runs_dir(runs_dir), name or "run")
+    header = new_header(randomness.token_hex(8), folder.path.name)
+    writer = JournalWriter(folder.rank_journal(0), header, trouble=tell)
+    writer.append(
+        RunStarted,
+        project=project,
+        trackers=selection.names,
+        options=jsonable(redact(selection.options)),
+        tags=tuple(map(str, tags)),
+        notes=notes,
+        group=group,
+        job_type=job_type,
+        argv=tuple(redact_argv(sys.argv)),
+        cwd=str(Path.cwd()),
+    )
+    if config:
+        writer.append(Params, params=jsonable(redact(dict(config))))
+    return _running(folder, writer, selection, finish_timeout, delivery)
+
+
+def resume(
+    run: str | os.PathLike[str],
+    *,
+    step: int | None = None,
+    trackers: Trackers = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    runs_dir: str | os.PathLike[str] | None = None,
+    finish_timeout: float = FINISH_TIMEOUT,
+    delivery: str | None = None,
+) -> Run:
+    """Go on with a run: the same folder, the same run in every tracker.
+
+    Args:
+        run: the run folder, or the run's name under the runs folder.
+        step: the last step that still counts. If the run had got further, the later rows are taken back: each
+            tracker does with them what it states as its rule.
+        trackers, options, finish_timeout, delivery: as in `start`; by default those that the run had.
+
+    Raises:
+        ConfigError: no such run, or it is still being written.
+    """
+    from trackhub.journal.state import writer_alive, state
+
+    folder = find_run(run, runs_dir)
+    before = state(folder)
+    if writer_alive(folder):
+        raise ConfigError(f"run {before.name} is still being written by process {before.pid}: end it first")
+    selection = _checked(select(trackers if trackers is not None else before.trackers, options or before.options))
+    attempt = before.attempt + 1
+    header = new_header(before.id, folder.path.name, attempt=attempt)
+    writer = JournalWriter(folder.rank_journal(0, attempt), header, trouble=tell)
+    writer.append(RunStarted, project=before.project, trackers=selection.names, attempt=attempt,
+                  options=jsonable(redact(selection.options)), tags=before.tags, argv=tuple(redact_argv(sys.argv)),
+                  cwd=str(Path.cwd()))
+    if step is not None and step < before.last_step:
+        writer.append(Rewind, step=step)
+    last_step = before.last_step if step is None else step
+    return _running(folder, writer, selection, finish_timeout, delivery, last_step)
+
+
+def join(path: str, rank: int = 0) -> Run:
+    """The same run in another process of it: events go to a journal file of this process's own."""
+    folder = find_run(path)
+    from trackhub.journal.state import state
+
+    before = state(folder)
+    pid = None if rank and not folder.rank_journal(rank, before.attempt).exists() else os.getpid()
+    header = new_header(before.id, folder.path.name, rank, before.attempt)
+    writer = JournalWriter(folder.rank_journal(rank, before.attempt, pid), header, trouble=tell)
+    run = Run(folder, writer, before.trackers, last_step=before.last_step)
+    run._owner = -1
+    watch(run)
+    return run
+
+
+def _checked(selection: Selection) -> Selection:
+    from trackhub.registry import check_names
+
+    problems = check_names(selection.names)
+    if problems:
+        raise ConfigError(*problems)
+    return selection
+
+
+def _new_folder(base: Path, name: str) -> RunFolder:
+    """A run folder that nobody else has: ``<name>_<time>``, with ``-2`` behind it where that is taken."""
+    stem = f"{safe_name(name)}_{time.strftime('%Y%m%d_%H%M%S')}"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 10_000):
+            folder = RunFolder(base / (stem if number == 1 else f"{stem}-{number}"))
+            try:
+                folder.path.mkdir()
+            except FileExistsError:
+                continue
+            folder.journal.mkdir()
+            return folder
+    except OSError as error:
+        raise ConfigError(
+            f"the runs folder {base} cannot be written ({error.strerror}): choose another with --runs-dir, "
+            "runs_dir= or TRACKHUB_RUNS_DIR"
+        ) from error
+    raise JournalError(f"{base} already holds 10,000 runs named {stem}")
+
+
+def _running(
+    folder: RunFolder,
+    writer: JournalWriter,
+    selection: Selection,
+    finish_timeout: float,
+    delivery: str | None,
+    last_step: int = -1,
+) -> Run:
+    from trackhub.delivery.launch import Delivery
+
+    mode = delivery or os.environ.get("TRACKHUB_DELIVERY") or "live"
+    if mode not in ("live", "later"):
+        raise ConfigError(f"delivery={mode!r} is neither 'live' nor 'later'")
+    carried = Delivery(folder, selection, live=mode == "live")
+    carried.start()
+    run = Run(folder, writer, selection.names, carried, finish_timeout, last_step)
+    ranks.export(run)
+    watch(run)
+    return run
