@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,8 @@ class Fragment:
         self._columns: set[str] = set()
         self._writer = DataStoreWriter()
         self._writer.open(self._context.run_file)
+        # A courier that goes back to its cursor drops this instance: the file must not stay open.
+        weakref.finalize(self, _close, self._writer)
         self._write(builder.build_start_record(start))
 
     def write_config(self, config: dict[str, Any]) -> None:
@@ -190,6 +194,11 @@ def read_points(folder: Path, key: str) -> list[tuple[int, float, float]]:
     """(step, value, timestamp) of every point of `key` in one folder."""
     found = (record.scalar for record in read_records(folder) if record.HasField("scalar"))
     return [(scalar.step, scalar.value.number, seconds_of(scalar.timestamp)) for scalar in found if scalar.key == key]
+
+
+def _close(writer: DataStoreWriter) -> None:
+    with contextlib.suppress(AssertionError, OSError):  # AssertionError: it is closed
+        writer.close()
 
 
 def _sync(path: Path) -> None:
