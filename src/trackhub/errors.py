@@ -1,10 +1,10 @@
 """What trackhub raises at its user, and nothing else.
 
-    TrackhubError
-    ├── ConfigError      the user's mistake: a name, an option, a folder. Exit code 2.
-    ├── JournalError     a journal that cannot be opened, read or written
-    │   └── JournalBusy  another living process writes this file
-    └── InvalidValue     a value that cannot be logged; raised only under TRACKHUB_STRICT=1
+TrackhubError
+├── ConfigError      the user's mistake: a name, an option, a folder. Exit code 2.
+├── JournalError     a journal that cannot be opened, read or written
+│   └── JournalBusy  another living process writes this file
+└── InvalidValue     a value that cannot be logged; raised only under TRACKHUB_STRICT=1
 """
 
 

@@ -140,7 +140,18 @@ class RunEnded(Event, frozen=True, tag="run_ended"):
 
 
 AnyEvent = (
-    RunStarted | Params | Metrics | Media | Artifact | Checkpoint | Batch | Message | Rejected | Environment | Rewind | RunEnded
+    RunStarted
+    | Params
+    | Metrics
+    | Media
+    | Artifact
+    | Checkpoint
+    | Batch
+    | Message
+    | Rejected
+    | Environment
+    | Rewind
+    | RunEnded
 )
 
 STATUSES = ("running", "finished", "failed", "killed")

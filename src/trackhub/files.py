@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 
@@ -27,6 +26,8 @@ def keep(source: Path, target: Path) -> Path | None:
 
 
 def _copy(source: Path, target: Path) -> Path | None:
+    import shutil
+
     try:
         with target.open("xb") as out, source.open("rb") as data:
             shutil.copyfileobj(data, out)

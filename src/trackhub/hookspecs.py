@@ -88,3 +88,4 @@ class TrackerSpec:
     @hookspec(firstresult=True)
     def read_back(self, key: str) -> list[tuple[int, float, float]]:
         """What the backend holds under `key`: (step, value, timestamp) in stored order. For verification only."""
+        raise NotImplementedError  # a specification is never called

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trackhub.errors import ConfigError
 
-_UNSAFE = re.compile(r'[^\w\-.+ =@,()]+')
+_UNSAFE = re.compile(r"[^\w\-.+ =@,()]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 

@@ -30,7 +30,6 @@ registered in its distribution as::
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,7 +91,6 @@ class RunInfo(Protocol):
     """Name of the run's folder: unique under its `runs/`."""
     path: Path
     """The run folder. A tracker keeps its files inside it."""
-    runs_dir: Path
     project: str
     tags: tuple[str, ...]
     notes: str | None
@@ -104,8 +102,13 @@ class RunInfo(Protocol):
     """The configuration as known when the tracker opens; also delivered by `log_params`."""
     remembered: dict[str, Any]
     """What `remember` kept, also from earlier processes."""
-    remember: Callable[..., None]
-    """``run.remember(run_id=..., url=...)`` puts the tracker's own facts on disk at once."""
+
+    @property
+    def runs_dir(self) -> Path:
+        """The folder that holds this run and its siblings."""
+
+    def remember(self, **facts: Any) -> None:
+        """Put the tracker's own facts, e.g. ``run_id=..., url=...``, on disk at once."""
 
 
 class Retry(Exception):  # noqa: N818 - a verdict, not an error

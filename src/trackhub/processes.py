@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
 from functools import cache
 
 
 @cache
 def host() -> str:
     """This machine's name."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket
+
     return socket.gethostname()
 
 

@@ -81,7 +81,7 @@ def load(name: str) -> type:
         raise ConfigError(problem)
     try:
         loaded: type = known[name][0].load()
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's module raises
+    except Exception as error:
         raise ConfigError(f"tracker {name!r} does not import: {type(error).__name__}: {error}") from error
     return loaded
 

@@ -17,8 +17,8 @@ from trackhub.journal.format import jsonable
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder
 from trackhub.secrets import redact, redact_text
-from trackhub.tensors import Deferred, on_device
 from trackhub.tell import tell
+from trackhub.tensors import Deferred, on_device
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -90,9 +90,12 @@ class Run:
         """The slow road: values that need conversion, or a look, or have not arrived yet."""
         if step < self._step:
             self._intake.tell("back", "", f"the step went back from {self._step} to {step}: logged as it is")
-        pending = {key: value for key, value in metrics.items() if on_device(value)} if isinstance(metrics, dict) else {}
-        row = self._intake.metrics({key: 0.0 if key in pending else value for key, value in metrics.items()}
-                                   if pending else metrics, step)
+        pending = (
+            {key: value for key, value in metrics.items() if on_device(value)} if isinstance(metrics, dict) else {}
+        )
+        row = self._intake.metrics(
+            {key: 0.0 if key in pending else value for key, value in metrics.items()} if pending else metrics, step
+        )
         if not row:
             return
         self._step = step
@@ -177,6 +180,8 @@ class Run:
         """In a forked child: the parent's file is not ours, nor what it still waits for."""
         if self._writer is not None:
             self._writer.abandon()
+        if self._delivery is not None:
+            self._delivery.forked()
         self._writer = None
         self._deferred = Deferred()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets as randomness
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,8 @@ from trackhub.errors import ConfigError, JournalError
 from trackhub.events import Params, Rewind, RunStarted
 from trackhub.journal.format import jsonable
 from trackhub.journal.writing import JournalWriter, new_header
-from trackhub.layout import RunFolder, find_run, runs_dir as resolve_runs_dir, safe_name
+from trackhub.layout import RunFolder, find_run, safe_name
+from trackhub.layout import runs_dir as resolve_runs_dir
 from trackhub.run import Run
 from trackhub.secrets import redact, redact_argv
 from trackhub.settings import Selection, Trackers, select
@@ -62,7 +62,7 @@ def start(
         return join(*joined)
     selection = _checked(select(trackers, options))
     folder = _new_folder(resolve_runs_dir(runs_dir), name or "run")
-    header = new_header(randomness.token_hex(8), folder.path.name)
+    header = new_header(os.urandom(8).hex(), folder.path.name)
     writer = JournalWriter(folder.rank_journal(0), header, trouble=tell)
     writer.append(
         RunStarted,
@@ -102,7 +102,7 @@ def resume(
     Raises:
         ConfigError: no such run, or it is still being written.
     """
-    from trackhub.journal.state import writer_alive, state
+    from trackhub.journal.state import state, writer_alive
 
     folder = find_run(run, runs_dir)
     before = state(folder)
@@ -112,9 +112,16 @@ def resume(
     attempt = before.attempt + 1
     header = new_header(before.id, folder.path.name, attempt=attempt)
     writer = JournalWriter(folder.rank_journal(0, attempt), header, trouble=tell)
-    writer.append(RunStarted, project=before.project, trackers=selection.names, attempt=attempt,
-                  options=jsonable(redact(selection.options)), tags=before.tags, argv=tuple(redact_argv(sys.argv)),
-                  cwd=str(Path.cwd()))
+    writer.append(
+        RunStarted,
+        project=before.project,
+        trackers=selection.names,
+        attempt=attempt,
+        options=jsonable(redact(selection.options)),
+        tags=before.tags,
+        argv=tuple(redact_argv(sys.argv)),
+        cwd=str(Path.cwd()),
+    )
     if step is not None and step < before.last_step:
         writer.append(Rewind, step=step)
     last_step = before.last_step if step is None else step

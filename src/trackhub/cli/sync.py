@@ -15,13 +15,22 @@ CODES = {"delivered": 0, "left": 1, "running": 3}
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    command.add_argument("run", nargs="*", metavar="RUN", help="run folders or names; none: all that have something left")
+    command.add_argument(
+        "run", nargs="*", metavar="RUN", help="run folders or names; none: all that have something left"
+    )
     command.add_argument("--to", metavar="A,B", help="these trackers only; also ones that the run never had")
     command.add_argument(
-        "--tracker-opt", action="append", default=[], metavar="TRACKER.OPTION=VALUE", help="an option of a tracker; repeatable"
+        "--tracker-opt",
+        action="append",
+        default=[],
+        metavar="TRACKER.OPTION=VALUE",
+        help="an option of a tracker; repeatable",
     )
     command.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="give up after this time (default: after 30 s without any advance)"
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="give up after this time (default: after 30 s without any advance)",
     )
     add_runs_dir(command)
     add_json(command)

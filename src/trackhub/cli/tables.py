@@ -29,7 +29,9 @@ def progress_table(receipts: Iterable[Receipt]) -> Table:
     for receipt in receipts:
         share = receipt.delivered / receipt.logged if receipt.logged else 0.0
         bar = ("━" * round(30 * share)).ljust(30, "╌")
-        made.add_row(receipt.tracker, bar, f"{receipt.delivered}/{receipt.logged}", _state(receipt), escape(_note(receipt)))
+        made.add_row(
+            receipt.tracker, bar, f"{receipt.delivered}/{receipt.logged}", _state(receipt), escape(_note(receipt))
+        )
     return made
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    command.add_argument("name", nargs="?", metavar="NAME", help="show the card of this tracker: options, limits, rules")
+    command.add_argument(
+        "name", nargs="?", metavar="NAME", help="show the card of this tracker: options, limits, rules"
+    )
     add_json(command)
 
 
@@ -52,7 +54,9 @@ def _show_card(one: Description) -> None:
 
     from trackhub.cli.console import console, table
 
-    console.print(f"[bold]{one.name}[/bold] from {one.distribution} {one.version}: {'ready' if one.ready else escape(one.reason)}")
+    console.print(
+        f"[bold]{one.name}[/bold] from {one.distribution} {one.version}: {'ready' if one.ready else escape(one.reason)}"
+    )
     if one.card:
         console.print(escape(one.card))
     facts = table("what", "how")

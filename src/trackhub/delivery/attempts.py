@@ -1,9 +1,9 @@
 """What happens when a hook raises: wait, try again, open anew, set aside, or give up. The whole policy is here.
 
-    Retry, OSError    the backend is away: the same call again, for as long as it takes, with growing pauses
-    Rejected          the event is set aside (a batch is halved first, by the handover)
-    anything else     three tries, then as Rejected; a plugin that can go back to its cursor is opened anew each time
-    opening           five tries, then the tracker is parked
+Retry, OSError    the backend is away: the same call again, for as long as it takes, with growing pauses
+Rejected          the event is set aside (a batch is halved first, by the handover)
+anything else     three tries, then as Rejected; a plugin that can go back to its cursor is opened anew each time
+opening           five tries, then the tracker is parked
 """
 
 from __future__ import annotations

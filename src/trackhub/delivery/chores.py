@@ -24,6 +24,8 @@ FSYNC_EVERY = 1.0
 """Seconds: the loss window of a power cut."""
 SAMPLE_EVERY = 10.0
 """Seconds between two samples of the system metrics; ``TRACKHUB_SYSTEM_EVERY`` changes it, 0 turns them off."""
+DESCRIBE_WITHIN = 6.0
+"""Seconds that the end of a very short run waits for its description."""
 
 
 class Chores:
@@ -41,21 +43,26 @@ class Chores:
         self._orders = orders
         self._stop = threading.Event()
         self._synced: dict[Path, int] = {}
+        self._description: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the threads."""
         self._spawn(self._fsync_all)
         if self._orders.live:
-            self._spawn(self._describe)
+            self._description = self._spawn(self._describe)
             self._spawn(self._sample)
 
     def stop(self) -> None:
-        """Stop them; the journal is synced once more."""
+        """Stop them, once the run is described; the journal is synced once more."""
+        if self._description is not None:
+            self._description.join(DESCRIBE_WITHIN)
         self._stop.set()
         self._fsync_once()
 
-    def _spawn(self, work: Callable[[], None]) -> None:
-        threading.Thread(target=work, name=f"trackhub{work.__name__}", daemon=True).start()
+    def _spawn(self, work: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, name=f"trackhub{work.__name__}", daemon=True)
+        thread.start()
+        return thread
 
     def _fsync_all(self) -> None:
         while not self._stop.wait(FSYNC_EVERY):

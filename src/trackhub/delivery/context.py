@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from trackhub.delivery import cursor as cursors
@@ -20,7 +21,6 @@ class RunContext:
         self.id = run.id
         self.name = run.name
         self.path = folder.path
-        self.runs_dir = folder.path.parent
         self.project = run.project
         self.tags = run.tags
         self.notes = run.notes
@@ -32,6 +32,11 @@ class RunContext:
         self._folder = folder
         self._cursor = cursor
         cursor.run_id = run.id
+
+    @property
+    def runs_dir(self) -> Path:
+        """The folder that holds this run and its siblings."""
+        return self.path.parent
 
     def remember(self, **facts: Any) -> None:
         """Put the tracker's own facts on disk at once, before anything is delivered."""

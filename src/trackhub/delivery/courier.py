@@ -98,21 +98,31 @@ class Courier:
         return False
 
     def _open(self) -> None:
-        """A new plugin instance at the cursor; from the beginning where the journal no longer matches it."""
-        self._cursor.handed = self._cursor.safe.copy()
-        follower = Follower(self._folder, self._cursor.safe.positions)
-        if changed := follower.mismatches():
-            self._start_over(f"{', '.join(changed)} is not what was read before")
-        elif not self._cursor.safe.positions:
-            self._cursor.safe.rewinds = self._cursor.handed.rewinds = max(follower.rewinds, default=0)
+        """A new plugin instance at the cursor."""
         plugin = self._attempts.plugin = self._make()
         self._tracker = Tracker(self._name, plugin, self._attempts.calling)
         self._cursor.rule, self._cursor.takes = self._tracker.rule, list(self._tracker.hooks)
+        self._cursor.handed = self._cursor.safe.copy()
+        self._face_the_journal(Follower(self._folder, self._cursor.safe.positions))
         self._open_run()
         self._follower = Follower(self._folder, self._cursor.safe.positions)
         self._handover = Handover(self._tracker, self._cursor, self._attempts, self._folder, self._refused)
         self._handover.ended = self._cursor.safe.ended
         self._seal()
+
+    def _face_the_journal(self, follower: Follower) -> None:
+        """Where the journal is not what was read before (a power cut took its end, say), deliver it again: but not
+        to a tracker without a rule, which would then hold everything twice.
+        """
+        changed = follower.mismatches()
+        if changed and self._tracker.rule:
+            self._start_over(f"{', '.join(changed)} is not what was read before")
+        elif changed:
+            self._cursor.tell(f"{', '.join(changed)} is not what was read before; the tracker keeps what it has")
+            self._cursor.safe.positions |= {name: follower.end_of(name) for name in changed}
+        elif not self._cursor.safe.positions:
+            self._cursor.safe.rewinds = max(follower.rewinds, default=0)
+        self._cursor.handed = self._cursor.safe.copy()
 
     def _open_run(self) -> None:
         try:

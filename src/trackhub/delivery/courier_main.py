@@ -81,7 +81,7 @@ def _own_voice() -> Callable[[Word], None]:
 
 def _end_with_parent(stop: threading.Event) -> None:
     """Standard input closes when the supervisor is gone, or wants this courier to end."""
-    while sys.stdin.buffer.read1(1024):
+    while os.read(0, 1024):
         pass
     stop.set()
     threading.Event().wait(STOP_WITHIN)

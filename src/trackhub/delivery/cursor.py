@@ -99,7 +99,9 @@ def load(path: Path, tracker: str) -> Cursor:
     except FileNotFoundError:
         return Cursor(tracker=tracker)
     except (OSError, msgspec.DecodeError) as error:
-        raise JournalError(f"the cursor {path} cannot be read: {error}. Move it away to deliver from the start") from error
+        raise JournalError(
+            f"the cursor {path} cannot be read: {error}. Move it away to deliver from the start"
+        ) from error
     if cursor.trackhub > FORMAT:
         raise JournalError(f"{path} is of a newer format: pip install --upgrade trackhub-ml")
     return cursor

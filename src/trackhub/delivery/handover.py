@@ -17,7 +17,7 @@ from trackhub.journal.following import Item
 from trackhub.layout import RunFolder
 from trackhub.plugin import Rejected, Row
 
-_HOOKS = {
+_HOOKS: dict[type, str] = {
     Params: "log_params",
     Media: "log_media",
     Artifact: "log_artifact",

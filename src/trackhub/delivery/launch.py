@@ -59,6 +59,11 @@ class Delivery:
             if not self._finishing:
                 self._process = spawn(self._folder, self._orders)
 
+    def forked(self) -> None:
+        """In a forked child: let go of the pipe, whose closing tells the supervisor that the trainer is gone."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
     def finish(self, timeout: float) -> None:
         """Wait for the deliveries at most `timeout` seconds, then leave them to finish alone."""
         from trackhub.delivery.waiting import wait

@@ -60,7 +60,7 @@ class Mapper:
     def _free(self, key: str, name: str) -> str:
         """`name` cut to the backend's length, and kept apart from another key that came to the same."""
         longest = self._limits.key_length
-        if longest and len(name) > longest or self._taken.get(name, key) != key:
+        if (longest and len(name) > longest) or self._taken.get(name, key) != key:
             digest = "~" + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
             return name[: (longest or len(name) + 9) - len(digest)] + digest
         return name

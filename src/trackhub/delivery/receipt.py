@@ -17,6 +17,8 @@ from trackhub.layout import RunFolder
 
 SIMPLE = ("log_metrics", "log_params")
 """What a tracker is taken to implement as long as it has not been opened."""
+SLOW = 1.0
+"""Seconds after which a hook that has not returned is worth naming."""
 
 
 class Receipt(msgspec.Struct):
@@ -115,6 +117,6 @@ def _state(folder: RunFolder, cursor: Cursor, lag: int, word: TrackerStatus) -> 
 
 
 def _reason(word: TrackerStatus, shown: str) -> str:
-    if shown == "delivering" and word.hook and time.time() - word.since > 5:
+    if shown == "delivering" and word.hook and time.time() - word.since > SLOW:
         return f"{word.hook} has not returned for {time.time() - word.since:.0f} s"
     return word.reason

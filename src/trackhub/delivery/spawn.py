@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 _HOME = str(Path(__file__).resolve().parents[2])
-_BOOT = "import sys; sys.path.append(sys.argv[1]); from importlib import import_module; import_module(sys.argv[2]).main()"
+_BOOT = (
+    "import sys; sys.path.append(sys.argv[1]); from importlib import import_module; import_module(sys.argv[2]).main()"
+)
 
 
 def command(module: str, *arguments: str) -> list[str]:

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 import msgspec
@@ -54,7 +55,8 @@ class Supervisor:
         self._status = SupervisorStatus(os.getpid(), host(), time.time(), orders.live)
         self._written: bytes = b""
         self._stop = False
-        self._over_since = 0.0
+        self._over = False
+        self._alone_since = 0.0
 
     def run(self) -> None:
         """Deliver until everything is delivered or parked, or until told to stop."""
@@ -85,21 +87,29 @@ class Supervisor:
             return self._parent_gone.is_set() or all(warden.at_rest for warden in self._wardens)
         if not self._run_is_over():
             return False
-        self._over_since = self._over_since or time.monotonic()
-        lingered = time.monotonic() - self._over_since
-        return all(warden.at_rest for warden in self._wardens) or lingered > self._orders.linger
+        return all(warden.at_rest for warden in self._wardens) or self._lingered() > self._orders.linger
+
+    def _lingered(self) -> float:
+        """Seconds since the trainer stopped waiting for the deliveries."""
+        if not self._alone_since and (self._parent_gone.is_set() or not self._trainer.alive()):
+            self._alone_since = time.monotonic()
+        return time.monotonic() - self._alone_since if self._alone_since else -1.0
 
     def _run_is_over(self) -> bool:
-        if self._over_since or says_ended(latest(self._folder)):
-            return True
-        if self._trainer.alive():
-            return False
-        self._declare_dead_if_so()
-        return True
+        if not self._over:
+            if not self._trainer.alive():
+                self._declare_dead_if_so()
+                self._over = True
+            else:
+                self._over = says_ended(latest(self._folder))
+            if self._over:
+                yield_cpu(0)
+        return self._over
 
     def _declare_dead_if_so(self) -> None:
         """Nobody writes the journal any more and it has no end: then the run was killed."""
-        if not self._trainer.alive() and ended(self._folder) is None and not writer_alive(self._folder):
+        gone = not self._trainer.alive() if self._orders.live else not writer_alive(self._folder)
+        if gone and ended(self._folder) is None:
             self._journal.append(RunEnded, status="killed", reason="the training process died without a word")
 
     def _report(self) -> None:
@@ -134,7 +144,9 @@ def main() -> None:
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
     parent_gone = threading.Event()
     threading.Thread(target=_watch_parent, args=(parent_gone,), name="trackhub-parent", daemon=True).start()
-    _be_polite()
+    if orders.live:
+        _be_nice()
+        yield_cpu(19)
     lock = FileLock(RunFolder(orders.folder).supervisor_lock)
     if not _take(lock, TAKEOVER if orders.live else 0.0):
         sys.exit(BUSY)
@@ -155,16 +167,23 @@ def _take(lock: FileLock, patience: float) -> bool:
 
 
 def _watch_parent(gone: threading.Event) -> None:
-    while sys.stdin.buffer.read1(1024):
+    while os.read(0, 1024):
         pass
     gone.set()
 
 
-def _be_polite() -> None:
-    """Yield the CPU to the training. nice counts only inside a session's autogroup, so the group is niced too."""
-    try:
+def _be_nice() -> None:
+    """For systems without autogroups."""
+    if hasattr(os, "nice"):
         os.nice(10)
-        with open("/proc/self/autogroup", "w") as group:  # noqa: PTH123
-            group.write("19")
+
+
+def yield_cpu(level: int) -> None:
+    """Yield the CPU to the training: 19 while it runs, 0 when it is over and people wait for the delivery.
+
+    nice counts only inside a session's autogroup, so it is the group of this session that is niced.
+    """
+    try:
+        Path("/proc/self/autogroup").write_text(str(level))
     except OSError:
         return

@@ -30,9 +30,7 @@ class Warden:
     def __init__(self, name: str, orders: Orders) -> None:
         self.name = name
         self.status = TrackerStatus(since=time.time())
-        self._orders = msgspec.structs.replace(
-            orders, trackers=(name,), options={name: orders.options.get(name, {})}
-        )
+        self._orders = msgspec.structs.replace(orders, trackers=(name,), options={name: orders.options.get(name, {})})
         self._process: subprocess.Popen[bytes] | None = None
         self._heard = b""
         self._deadline = 0.0
@@ -151,6 +149,7 @@ class Warden:
             self._process.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:
             self._process.kill()
+            self.status.reason = f"{self.status.hook or 'its process'} did not return when it was asked to stop"
         self._listen()
         done = self._last.done
         self._forget()

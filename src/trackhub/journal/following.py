@@ -63,6 +63,13 @@ class Follower:
         """Files that do not hold what was read of them before: cut by a power failure, or changed."""
         return [name for name in self._given if not self._tail(name).matches()]
 
+    def end_of(self, name: str) -> Position:
+        """The position behind everything that a file holds now."""
+        tail = Tail(self.folder.journal / name)
+        while tail.read():
+            pass
+        return tail.position
+
     def read(self, limit: int = 1000) -> list[Item]:
         """The next events, at most `limit`; empty when everything that is complete was read."""
         items: list[Item] = []

@@ -6,6 +6,7 @@ where a number belongs. Keys with lone surrogates, which UTF-8 cannot hold, trav
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from trackhub.errors import JournalError
 from trackhub.events import FORMAT, AnyEvent, Event, Header
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
-_decode = msgspec.json.Decoder(AnyEvent).decode
+_decode: Callable[[bytes], Event] = msgspec.json.Decoder(AnyEvent).decode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_kind = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -86,16 +87,17 @@ def decode(line: bytes) -> Event | None:
     try:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _unknown_or_broken(line, error)
+        if not _is_unknown(line, error):
+            raise JournalError(f"not an event: {line[:80]!r}") from error
+        return None
 
 
-def _unknown_or_broken(line: bytes, error: Exception) -> None:
+def _is_unknown(line: bytes, error: Exception) -> bool:
+    """Whether a line that does not decode is a whole event of a newer trackhub."""
     try:
-        whole = _decode_kind(line)
+        return isinstance(error, msgspec.ValidationError) and isinstance(_decode_kind(line).get("kind"), str)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        whole = {}
-    if not isinstance(whole.get("kind"), str) or not isinstance(error, msgspec.ValidationError):
-        raise JournalError(f"not an event: {line[:80]!r}") from error
+        return False
 
 
 def decode_header(line: bytes, where: str) -> Header:

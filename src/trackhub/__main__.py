@@ -1,0 +1,5 @@
+"""``python -m trackhub`` is the `trackhub` command."""
+
+from trackhub.cli import main
+
+main()
