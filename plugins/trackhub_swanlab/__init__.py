@@ -12,6 +12,9 @@ from msgspec import Meta
 
 from trackhub.plugin import Limits, Message, Options, Row, RunInfo, hookimpl
 
+KEPT = ("SWANLAB_API_KEY", "SWANLAB_API_HOST", "SWANLAB_WEBHOOK", "SWANLAB_WEBHOOK_VALUE", "SWANLAB_WEBHOOK_TIMEOUT")
+"""The variables of the user that stay; everything else is said explicitly."""
+
 
 class SwanlabOptions(Options):
     """The options of this tracker."""
@@ -142,6 +145,8 @@ class SwanlabTracker:
 def _opened(run: RunInfo, state: dict[str, Any] | None, options: SwanlabOptions) -> OpenRun:
     """The run in the mode that was asked for; this imports the SDK."""
     (run.runs_dir / "swanlab_workspace").mkdir(exist_ok=True)
+    if options.mode == "cloud":
+        _clean_environment(run)
     try:
         from trackhub_swanlab import cloud, offline
     except ImportError as error:
@@ -149,3 +154,10 @@ def _opened(run: RunInfo, state: dict[str, Any] | None, options: SwanlabOptions)
     if options.mode == cloud.MODE:
         return cloud.CloudRun(run, state, options)
     return offline.OfflineRun(run, state, options)
+
+
+def _clean_environment(run: RunInfo) -> None:
+    """Variables that the SDK would read, and refuse or obey, are taken away; its home is the workspace."""
+    for name in [name for name in os.environ if name.startswith("SWANLAB_") and name not in KEPT]:
+        del os.environ[name]
+    os.environ["SWANLAB_ROOT"] = os.environ["SWANLAB_SAVE_DIR"] = str(run.runs_dir / "swanlab_workspace")

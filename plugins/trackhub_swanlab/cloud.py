@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,8 +30,8 @@ MODE = "cloud"
 HOST = "https://api.swanlab.cn"
 MOST_PENDING = 200_000
 """Records that may wait for the upload in memory; the journal holds the rest."""
-KEPT = ("SWANLAB_WEBHOOK", "SWANLAB_WEBHOOK_VALUE", "SWANLAB_WEBHOOK_TIMEOUT")
-"""The variables of the user that the SDK may see; everything else is said explicitly."""
+SETTLING = 1.5
+"""Seconds in which the SDK's own thread surely hands a changed configuration to the upload; it does within 0.5."""
 
 
 class CloudRun:
@@ -51,15 +52,19 @@ class CloudRun:
             raise Rebuild("the run was kept offline so far")
         key = options.api_key or os.environ.get("SWANLAB_API_KEY", "")
         host = options.host or os.environ.get("SWANLAB_API_HOST") or HOST
-        _clean_environment(run)
-        self._lines = int((state or {}).get("lines", 0))
+        state = state or {}
+        self._lines = int(state.get("lines", 0))
+        self._settled = 0.0
+        self._config = {**run.params, **state.get("config", {})}
         self._run = _init(run, options, key, host)
         self._core = self._run._ctx.core
         run.remember(url=self._run.url)
 
     def params(self, params: dict[str, Any]) -> None:
         """Add to the run's configuration."""
-        self._run.config.update(plain(params))
+        self._config.update(params)
+        self._run.config.update(plain(self._config))
+        self._settled = time.monotonic() + SETTLING
 
     def rows(self, rows: list[Row]) -> None:
         """Hand rows to the upload."""
@@ -80,7 +85,9 @@ class CloudRun:
 
     def flush(self) -> Any:
         """The state, once the upload has caught up."""
-        return UNSEALED if self._pending() else {"mode": MODE, "lines": self._lines}
+        if self._pending() or time.monotonic() < self._settled:
+            return UNSEALED
+        return {"mode": MODE, "lines": self._lines, "config": plain(self._config)}
 
     def end(self, status: str) -> None:
         """Finish the run; this waits for the upload, and the hook's deadline bounds it."""
@@ -93,15 +100,6 @@ class CloudRun:
     def _pending(self) -> list[Any]:
         transport = self._core._transport
         return transport.pending_records() if transport else []
-
-
-def _clean_environment(run: RunInfo) -> None:
-    """Variables that the SDK would read, and refuse or obey, are taken away; its home is the workspace."""
-    for name in [name for name in os.environ if name.startswith("SWANLAB_") and name not in KEPT]:
-        del os.environ[name]
-    workspace = run.runs_dir / "swanlab_workspace"
-    os.environ["SWANLAB_ROOT"] = os.environ["SWANLAB_SAVE_DIR"] = str(workspace)
-    os.chdir(workspace)
 
 
 def _init(run: RunInfo, options: SwanlabOptions, key: str, host: str) -> Any:
@@ -119,7 +117,6 @@ def _init(run: RunInfo, options: SwanlabOptions, key: str, host: str) -> Any:
             tags=list(run.tags),
             id=run.id,
             resume="allow",
-            log_dir=str(run.path / "swanlab_logs" / "cloud"),
             settings=_quiet(key, host),
         )
     except AuthenticationError as error:
@@ -129,9 +126,12 @@ def _init(run: RunInfo, options: SwanlabOptions, key: str, host: str) -> Any:
 
 
 def _quiet(key: str, host: str) -> Any:
+    """Settings without probes, prompts, captured output, or files: the journal is the local copy."""
     probes = ("hardware", "runtime", "requirements", "conda", "git", "swanlab", "monitor")
     return swanlab.Settings(
+        mode="online",
         interactive=False,
+        core=swanlab.Settings.Core(skip_store=True),
         api_key=key,
         api_host=host,
         terminal=swanlab.Settings.Terminal(proxy_type="none"),

@@ -61,10 +61,9 @@ class Fragment:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """The whole configuration: in files/config.yaml for people, in the data file for an upload."""
-        text = dump_config(format_config(plain(config), {key: index for index, key in enumerate(config)}))
-        self._context.config_file.write_text(text, encoding="utf-8")
-        save = SaveRecord(name="config", type=SaveType.SAVE_TYPE_CONFIG, payload=text.encode())
-        self._write(builder.build_save_record(self._counter, save, save.type))
+        record = config_record(config)
+        self._context.config_file.write_bytes(record.payload)
+        self._write(builder.build_save_record(self._counter, record, record.type))
 
     def write_row(self, row: Row) -> None:
         """One scalar record for each number of the row, and a column record for each new key."""
@@ -128,6 +127,12 @@ def start_record(run: RunInfo, options: SwanlabOptions) -> StartRecord:
         resume=ResumeMode.RESUME_MODE_ALLOW,
         started_at=timestamp(run.started),
     )
+
+
+def config_record(config: dict[str, Any]) -> SaveRecord:
+    """The whole configuration, as the YAML text that SwanLab keeps and uploads."""
+    text = dump_config(format_config(plain(config), {key: index for index, key in enumerate(config)}))
+    return SaveRecord(name="config", type=SaveType.SAVE_TYPE_CONFIG, payload=text.encode())
 
 
 def project_name(name: str) -> str:

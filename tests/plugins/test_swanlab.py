@@ -8,6 +8,10 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -330,6 +334,8 @@ from trackhub.testing import SomeRun, open_tracker
 from trackhub_swanlab import SwanlabTracker
 assert "swanlab" not in sys.modules
 
+original = socket.socket.connect, socket.getaddrinfo
+
 def refuse(*a, **k):
     raise AssertionError("a network call")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
@@ -410,3 +416,125 @@ def test_nothing_around_the_run_reaches_it_or_is_touched(run: SomeRun, tmp_path:
     assert points(run.path) == expected(range(50))
     assert {path.name for path in run.path.parent.iterdir()} == {run.path.name, "swanlab_workspace"}
     assert {path.name for path in run.path.iterdir()} == {"swanlab_logs"}
+
+
+ANSWER = {
+    "sid": "s",
+    "expiredAt": "2099-01-01T00:00:00.000Z",
+    "userInfo": {"username": "u"},
+    "cuid": "c",
+    "name": "n",
+    "group": {"username": "u"},
+    "_count": {"experiments": 0},
+    "path": "/u/p",
+    "slug": "x",
+}
+
+
+class StandIn(ThreadingHTTPServer):
+    """Answers as SwanLab's client expects it, and keeps what was sent: no real server is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), StandInHandler)
+        self.sent: list[tuple[str, Any]] = []
+        self.host = f"http://127.0.0.1:{self.server_port}"
+
+    def points(self) -> list[tuple[str, int, float, str]]:
+        scalars = [body for path, body in self.sent if path.endswith("/metrics") and body["type"] == "scalar"]
+        return [(m["key"], m["index"], m["data"], m["create_time"]) for body in scalars for m in body["metrics"]]
+
+    def found(self, ending: str, field: str) -> list[Any]:
+        return [body[field] for path, body in self.sent if path.endswith(ending) and field in body]
+
+
+class StandInHandler(BaseHTTPRequestHandler):
+    server: StandIn
+
+    def log_message(self, *arguments: object) -> None:
+        return
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.server.sent.append((self.path, json.loads(body or b"{}")))
+        answer = json.dumps(ANSWER).encode()
+        self.send_response(201 if self.path.endswith("/experiment") else 200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_GET = do_PUT = do_POST  # noqa: N815 - the names that http.server asks for
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    with StandIn() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+IN_THE_CLOUD = """
+import time
+socket.socket.connect, socket.getaddrinfo = original
+tracker = open_tracker(SwanlabTracker, run, mode="cloud", host=os.environ["STAND_IN"])
+tracker.log_params({"b": {"c": 1}})
+tracker.log_rows(rows(0, 20))
+for _ in range(100):
+    sealed, state = tracker.flush()
+    if sealed:
+        break
+    time.sleep(0.1)
+print(json.dumps(state))
+tracker.on_run_end("killed", {})
+assert tracker.flush()[0]
+assert "torch" not in sys.modules
+"""
+
+
+def uploaded(steps: range) -> list[tuple[str, int, float, str]]:
+    times = [datetime.fromtimestamp(START + step * 0.001, UTC) for step in steps]
+    return [("train/loss", step, step / 7, when.isoformat()[:23]) for step, when in zip(steps, times, strict=True)]
+
+
+def to_the_millisecond(sent: list[tuple[str, int, float, str]]) -> list[tuple[str, int, float, str]]:
+    return [(*point[:3], point[3][:23]) for point in sent]
+
+
+def test_cloud_sends_every_point_with_its_time_and_the_status(run: SomeRun, stand_in: StandIn) -> None:
+    environment = os.environ | NONSENSE | {"SWANLAB_API_KEY": "k" * 21, "STAND_IN": stand_in.host}
+    del environment["SWANLAB_WEBHOOK"]
+    script = IN_THE_CLOUD.replace("import time", "import time\nsocket.socket.connect, socket.getaddrinfo = original", 1)
+    done = in_child(script, run.path, env=environment, stdin=subprocess.DEVNULL)
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "mode": "cloud",
+        "lines": 0,
+        "config": {"lr": 1e-4, "b": {"c": 1}},
+    }
+    assert to_the_millisecond(stand_in.points()) == uploaded(range(20))
+    assert [entry["value"] for entry in stand_in.found("/profile", "config")[-1].values()] == [{"c": 1}, 1e-4]
+    assert stand_in.found("/experiment", "cuid") == [run.id]
+    assert stand_in.found("/state", "state") == ["ABORTED"]
+    assert list(run.path.iterdir()) == []
+
+
+def test_swanlab_sync_uploads_the_folders_of_one_run_into_one_experiment(
+    run: SomeRun, stand_in: StandIn, tmp_path: Path
+) -> None:
+    run.params = {"lr": 1.0}
+    tracker = open_tracker(SwanlabTracker, run, fragment_events=5)
+    for start in (0, 5):
+        tracker.log_rows(rows(range(start, start + 5)))
+        tracker.flush()
+    sealed_state(tracker, "failed")
+    environment = os.environ | {"HOME": str(tmp_path)}
+    for folder in folders(run.path):
+        command = ["swanlab", "sync", "-k", "k" * 21, "-h", stand_in.host, "-i", run.id, str(folder)]
+        code = f"import sys; sys.argv = {command!r}; from swanlab.cli import cli; cli()"
+        subprocess.run([sys.executable, "-P", "-c", code], env=environment, check=True, capture_output=True)
+    assert to_the_millisecond(stand_in.points()) == uploaded(range(10))
+    assert stand_in.found("/profile", "config")[-1]["lr"]["value"] == 1.0
+    assert set(stand_in.found("/experiment", "cuid")) == {run.id}
+    assert stand_in.found("/state", "state") == ["FINISHED", "FINISHED", "CRASHED"]
