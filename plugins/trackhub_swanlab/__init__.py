@@ -24,12 +24,18 @@ class SwanlabOptions(Options):
         Meta(description="offline: files in the run folder, no account, no network. cloud: live to a SwanLab server."),
     ] = "offline"
     project: Annotated[
-        Annotated[str, Meta(pattern=r"^[0-9a-zA-Z_\-+.]{1,100}$")] | None,
-        Meta(description="SwanLab project: letters, digits and _ - + . (default: the run's project)"),
+        str | None,
+        Meta(
+            description="SwanLab project: letters, digits and _ - + . (default: the run's project)",
+            pattern=r"^[0-9a-zA-Z_\-+.]{1,100}$",
+        ),
     ] = None
     workspace: Annotated[
-        Annotated[str, Meta(pattern=r"^[0-9a-zA-Z_\-]{1,25}$")] | None,
-        Meta(description="SwanLab workspace, i.e. user or organisation (default: the key's owner)"),
+        str | None,
+        Meta(
+            description="SwanLab workspace, i.e. user or organisation (default: the key's owner)",
+            pattern=r"^[0-9a-zA-Z_\-]{1,25}$",
+        ),
     ] = None
     api_key: Annotated[
         str | None,
