@@ -6,6 +6,7 @@ The SDK is imported when the run opens, never before.
 from __future__ import annotations
 
 import os
+import re
 from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import Meta
@@ -25,17 +26,11 @@ class SwanlabOptions(Options):
     ] = "offline"
     project: Annotated[
         str | None,
-        Meta(
-            description="SwanLab project: letters, digits and _ - + . (default: the run's project)",
-            pattern=r"^[0-9a-zA-Z_\-+.]{1,100}$",
-        ),
+        Meta(description="SwanLab project: letters, digits and _ - + . (default: the run's project)"),
     ] = None
     workspace: Annotated[
         str | None,
-        Meta(
-            description="SwanLab workspace, i.e. user or organisation (default: the key's owner)",
-            pattern=r"^[0-9a-zA-Z_\-]{1,25}$",
-        ),
+        Meta(description="SwanLab workspace, i.e. user or organisation (default: the key's owner)"),
     ] = None
     api_key: Annotated[
         str | None,
@@ -49,6 +44,13 @@ class SwanlabOptions(Options):
         int,
         Meta(description="offline: finish the folder and open another after so many events", ge=1),
     ] = 100_000
+
+    def __post_init__(self) -> None:
+        """Refuse names that a SwanLab server would refuse, now rather than at the upload."""
+        if self.project is not None and not re.fullmatch(r"[0-9a-zA-Z_\-+.]{1,100}", self.project):
+            raise ValueError(f"project={self.project!r}: SwanLab takes up to 100 letters, digits and _ - + .")
+        if self.workspace is not None and not re.fullmatch(r"[0-9a-zA-Z_\-]{1,25}", self.workspace):
+            raise ValueError(f"workspace={self.workspace!r}: SwanLab takes up to 25 letters, digits and _ -")
 
 
 class OpenRun(Protocol):

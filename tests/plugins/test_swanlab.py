@@ -20,7 +20,9 @@ import yaml
 from swanlab_reader import folders, of_kind, points, records
 from trackhub_swanlab import SwanlabTracker
 
+from trackhub import registry
 from trackhub.delivery.facade import Tracker
+from trackhub.errors import ConfigError
 from trackhub.events import Message
 from trackhub.plugin import Rebuild, Rejected, Row
 from trackhub.testing import SomeRun, open_tracker
@@ -318,6 +320,25 @@ def test_cloud_without_a_key_names_the_variable(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.delenv("SWANLAB_API_KEY", raising=False)
     with pytest.raises(ValueError, match="SWANLAB_API_KEY"):
         open_tracker(SwanlabTracker, run, mode="cloud")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"project": "a b"}, "project='a b'"),
+        ({"workspace": "a.b"}, "workspace='a.b'"),
+        ({"mode": "online"}, "'online'"),
+        ({"fragment_events": 0}, ">= 1"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_starts(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
+        registry.make("swanlab", SwanlabTracker, given)
+
+
+def test_right_options_are_taken() -> None:
+    given = {"project": "a-b.c", "workspace": "us", "fragment_events": "7", "host": None}
+    registry.make("swanlab", SwanlabTracker, given)
 
 
 def test_cloud_states_its_own_rule() -> None:
