@@ -36,6 +36,7 @@ from typing import Any, Protocol
 import msgspec
 import pluggy
 
+from trackhub.appendfile import AppendFile, keep_aside, replace_file
 from trackhub.events import Artifact, Checkpoint, Media, Message
 
 hookimpl = pluggy.HookimplMarker("trackhub")
@@ -143,6 +144,7 @@ UNSEALED = _Unsealed()
 __all__ = [
     "RULES",
     "UNSEALED",
+    "AppendFile",
     "Artifact",
     "Checkpoint",
     "Limits",
@@ -155,4 +157,6 @@ __all__ = [
     "Row",
     "RunInfo",
     "hookimpl",
+    "keep_aside",
+    "replace_file",
 ]
