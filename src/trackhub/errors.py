@@ -24,9 +24,9 @@ class JournalError(TrackhubError):
     """The journal cannot be opened, read or written."""
 
 
-class JournalBusy(JournalError):
+class JournalBusy(JournalError):  # noqa: N818 - as `BlockingIOError` is to `OSError`, a case of its base
     """A second writer on a file that a living process already writes."""
 
 
-class InvalidValue(TrackhubError, ValueError):
+class InvalidValue(TrackhubError, ValueError):  # noqa: N818 - says what is wrong
     """A key, value or step that cannot be logged. Raised only under ``TRACKHUB_STRICT=1``."""

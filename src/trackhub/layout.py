@@ -70,7 +70,8 @@ def find_run(run: str | os.PathLike[str], under: str | os.PathLike[str] | None =
     close = difflib.get_close_matches(Path(run).name, names, n=3, cutoff=0.4)
     hint = f" Close matches: {', '.join(close)}." if close else ""
     raise ConfigError(
-        f"run {os.fspath(run)!r} is neither a run folder nor a name under {base}.{hint} List them: trackhub runs --runs-dir {base}"
+        f"run {os.fspath(run)!r} is neither a run folder nor a name under {base}.{hint} "
+        f"List them: trackhub runs --runs-dir {base}"
     )
 
 

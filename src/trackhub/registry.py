@@ -118,7 +118,8 @@ def make(name: str, plugin_class: type, given: dict[str, Any]) -> object:
 def _unknown_option(name: str, key: str, fields: dict[str, Any]) -> str:
     close = difflib.get_close_matches(key, fields, n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
-    return f"tracker {name!r} has no option {key!r}.{meant} It has: {', '.join(fields) or 'none'} (trackhub trackers {name})"
+    known = ", ".join(fields) or "none"
+    return f"tracker {name!r} has no option {key!r}.{meant} It has: {known} (trackhub trackers {name})"
 
 
 def _wrong(name: str, key: str, given: dict[str, Any], kind: Any) -> str:

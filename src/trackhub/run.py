@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from trackhub import files
 from trackhub.errors import TrackhubError
@@ -216,7 +216,7 @@ class Run:
         if owns and self._delivery is not None:
             self._delivery.finish(self.finish_timeout if timeout is None else timeout)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

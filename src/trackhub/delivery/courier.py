@@ -111,8 +111,9 @@ class Courier:
         self._seal()
 
     def _face_the_journal(self, follower: Follower) -> None:
-        """Where the journal is not what was read before (a power cut took its end, say), deliver it again: but not
-        to a tracker without a rule, which would then hold everything twice.
+        """Where the journal is not what was read before (a power cut took its end, say), deliver it again.
+
+        But not to a tracker without a rule, which would then hold everything twice.
         """
         changed = follower.mismatches()
         if changed and self._tracker.rule:

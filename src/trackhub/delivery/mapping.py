@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from urllib.parse import quote
 
 from trackhub.plugin import Limits
 
 _EXACT = 2**53
+_NOT_UTF8 = "[\ud800-\udfff]"
 
 
 class Mapper:
@@ -25,7 +25,7 @@ class Mapper:
 
     def __init__(self, limits: Limits, known: dict[str, str] | None = None) -> None:
         self._limits = limits
-        self._forbidden = re.compile(limits.key_forbidden) if limits.key_forbidden else None
+        self._forbidden = re.compile(f"(?:{limits.key_forbidden})|{_NOT_UTF8}" if limits.key_forbidden else _NOT_UTF8)
         self._keys: dict[str, str] = {}
         self._taken: dict[str, str] = {mapped: original for original, mapped in (known or {}).items()}
 
@@ -52,7 +52,7 @@ class Mapper:
         return name
 
     def _cleaned(self, key: str) -> str:
-        if self._forbidden and (not key or self._forbidden.search(key)):
+        if not key or self._forbidden.search(key):
             escaped = key.replace("%", "%25")
             return self._forbidden.sub(lambda match: _encoded(match[0]), escaped) or "%"
         return key
@@ -76,7 +76,7 @@ class Mapper:
 
 
 def _encoded(piece: str) -> str:
-    return "".join(quote(char, safe="") if quote(char, safe="") != char else f"%{ord(char):02X}" for char in piece)
+    return "".join(f"%{byte:02X}" for byte in piece.encode("utf-8", "surrogatepass"))
 
 
 def _nearest(value: int) -> float:

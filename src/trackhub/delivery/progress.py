@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from trackhub.delivery.receipt import Receipt, receipts
 from trackhub.layout import RunFolder
@@ -19,7 +19,7 @@ class Progress:
         self._trackers = trackers
         self._live: Live | None = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -122,7 +123,7 @@ def _away(_seconds: float) -> None:
     raise Retry("the faulty tracker's backend is away")
 
 
-_FAULTS = {
+_FAULTS: dict[str, Callable[[float], object]] = {
     "raise": _raise,
     "reject": _reject,
     "away": _away,
