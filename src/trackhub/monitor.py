@@ -83,8 +83,10 @@ class _Processes:
     def _tree(self) -> set[Any]:
         if not self._root.is_running():
             return set()
-        ours = set() if self._root == self._own else {self._own, *self._own.children(recursive=True)}
-        return {self._root, *self._root.children(recursive=True)} - ours
+        tree = {self._root, *self._root.children(recursive=True)}
+        if self._own == self._root or self._own not in tree:
+            return tree
+        return tree - {self._own, *self._own.children(recursive=True)}
 
 
 def _rss(process: Any) -> float | None:
