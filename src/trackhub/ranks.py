@@ -1,32 +1,99 @@
-"""Several processes, one run: who starts it, and who joins."""
+"""Several processes, one run: rank 0 starts it, the others join.
+
+Lightning re-launches the script from rank 0, so its other ranks inherit ``TRACKHUB_RUN``. Under torchrun and SLURM all
+ranks begin at once: rank 0 puts the run's path into a meeting file that is named after the job, and the others wait
+for it.
+"""
 
 from __future__ import annotations
 
 import os
+import time
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from trackhub.errors import JournalError
 
 if TYPE_CHECKING:
     from trackhub.run import Run
 
 VARIABLE = "TRACKHUB_RUN"
 """`start` puts the run's path here, for the processes that it will start."""
+WAIT = 60.0
+"""Seconds that a rank waits for rank 0 to start the run."""
+_JOB = (
+    "TORCHELASTIC_RUN_ID",
+    "TORCHELASTIC_RESTART_COUNT",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+    "SLURM_JOB_ID",
+    "SLURM_STEP_ID",
+)
 
 
 def rank() -> int:
     """This process's rank, as torchrun, Lightning or SLURM tell it; 0 when nobody does."""
-    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
-        value = os.environ.get(name, "")
-        if value.isdecimal():
-            return int(value)
-    return 0
+    return _number("RANK", "LOCAL_RANK", "SLURM_PROCID")
 
 
-def joined() -> tuple[str, int] | None:
-    """(path, rank) of the run to join: only for a rank above 0 that inherited a run."""
-    path = os.environ.get(VARIABLE, "")
-    return (path, rank()) if path and rank() > 0 else None
+def joined(runs: Path) -> tuple[str, int] | None:
+    """(path, rank) of the run to join, for a rank above 0; None for a process that starts its own.
+
+    Raises:
+        JournalError: rank 0 did not start a run within `WAIT` seconds.
+    """
+    if not rank():
+        return None
+    inherited = os.environ.get(VARIABLE)
+    if not inherited and not _launched():
+        return None
+    return inherited or _wait(_meeting(runs)), rank()
 
 
-def export(run: Run) -> None:
-    """Let the processes that this one starts find the run."""
+def announce(run: Run) -> None:
+    """Let the other ranks, and the processes that this one starts, find the run."""
     os.environ[VARIABLE] = str(run.path)
+    if _launched():
+        meeting = _meeting(run.path.parent)
+        meeting.parent.mkdir(exist_ok=True)
+        new = meeting.with_suffix(f".{os.getpid()}")
+        new.write_text(str(run.path))
+        new.replace(meeting)
+
+
+def _launched() -> bool:
+    """Whether a launcher started several ranks at once."""
+    return _number("WORLD_SIZE", "SLURM_NTASKS") > 1 and any(name in os.environ for name in _JOB)
+
+
+def _meeting(runs: Path) -> Path:
+    job = "|".join(os.environ.get(name, "") for name in _JOB)
+    return runs / ".ranks" / sha256(job.encode()).hexdigest()[:16]
+
+
+def _wait(meeting: Path) -> str:
+    until = time.monotonic() + WAIT
+    while time.monotonic() < until:
+        path = _current(meeting)
+        if path:
+            return path
+        time.sleep(0.1)
+    raise JournalError(f"rank {rank()} waited {WAIT:.0f} s for rank 0 to start a run under {meeting.parents[1]}")
+
+
+def _current(meeting: Path) -> str:
+    """The run in the meeting file, if it is written now: an earlier job may have left a file of the same name."""
+    from trackhub.journal.state import writer_alive
+    from trackhub.layout import RunFolder
+
+    try:
+        path = meeting.read_text()
+        return path if writer_alive(RunFolder(path)) else ""
+    except (OSError, JournalError):
+        return ""
+
+
+def _number(*names: str) -> int:
+    values = (os.environ.get(name, "") for name in names)
+    return next((int(value) for value in values if value.isdecimal()), 0)

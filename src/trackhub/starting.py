@@ -58,7 +58,7 @@ def start(
     Raises:
         ConfigError: an unknown tracker, or a runs folder that cannot be written; all problems at once.
     """
-    if joined := ranks.joined():
+    if joined := ranks.joined(resolve_runs_dir(runs_dir)):
         return join(*joined)
     selection = _checked(select(trackers, options))
     folder = _new_folder(resolve_runs_dir(runs_dir), name or "run")
@@ -189,6 +189,6 @@ def _running(
     carried = Delivery(folder, selection, live=mode == "live")
     carried.start()
     run = Run(folder, writer, selection.names, carried, finish_timeout, last_step)
-    ranks.export(run)
+    ranks.announce(run)
     watch(run)
     return run
