@@ -7,6 +7,7 @@ that state takes away whatever was written later. It grows by appending, or as a
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -144,8 +145,6 @@ def keep_aside(path: Path) -> Path:
     """Rename what lies at `path`, and is not the tracker's own, to ``<name>.kept-<number>``; returns the new path."""
     candidates = (path.with_name(f"{path.name}.kept-{number}") for number in count(1))
     kept = next(candidate for candidate in candidates if not os.path.lexists(candidate))
-    import logging  # not on the way of `import trackhub`
-
     logging.getLogger("trackhub").warning("%s is not the tracker's own: it is kept as %s", path, kept.name)
     return path.rename(kept)
 
