@@ -1,0 +1,80 @@
+"""`trainer`: exit code 0 when done, 1 when the training failed, 2 for the user's mistakes, 130 and 143 when stopped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from logging.handlers import MemoryHandler
+
+from trackhub_trainer import request as requests
+from trackhub_trainer.request import Request
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Do what the command line asks for; the exit code."""
+    request = requests.read(argv)
+    from trackhub.errors import ConfigError
+    from trackhub_trainer import quiet
+    from trackhub_trainer.stopping import Terminated, sigterm_raises
+
+    try:
+        with sigterm_raises():
+            _work(request, quiet.hush())
+    except ConfigError as error:
+        return _mistakes(request, error)
+    except Terminated:
+        return _say("stopped by SIGTERM; the run is marked as killed", 143)
+    except KeyboardInterrupt:
+        return _say("stopped by Ctrl-C; the run is marked as killed", 130)
+    except Exception as error:  # noqa: BLE001 - the user gets one line, the log has the rest
+        return _failure(request, error)
+    return 0
+
+
+def _work(request: Request, waiting: MemoryHandler) -> None:
+    from trackhub.cli.console import console
+    from trackhub_trainer import quiet
+    from trackhub_trainer.preparing import prepare
+
+    job = prepare(request)
+    quiet.hush_libraries()
+    if request.dry_run:
+        from trackhub_trainer.plan import plan
+
+        console.print(plan(job))
+        return
+    from trackhub_trainer import summary
+    from trackhub_trainer.train import Training
+
+    outcome = Training(job, console).run(waiting)
+    summary.show(console, job, outcome)
+
+
+def _mistakes(request: Request, error: BaseException) -> int:
+    """Every problem on a line of its own."""
+    if request.debug:
+        raise error
+    problems = getattr(error, "problems", (str(error),))
+    for problem in problems:
+        _say(problem, 2)
+    return 2
+
+
+def _failure(request: Request, error: Exception) -> int:
+    if request.debug:
+        raise error
+    first = next(iter(str(error).splitlines()), "")
+    _say(f"the training failed: {type(error).__name__}: {first}", 1)
+    for note in getattr(error, "__notes__", ()):
+        _say(note, 1)
+    return _say("With --debug the whole traceback is shown.", 1)
+
+
+def _say(text: str, code: int) -> int:
+    print(f"trainer: {text}", file=sys.stderr)
+    return code

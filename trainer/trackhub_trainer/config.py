@@ -1,0 +1,97 @@
+"""Every setting of a training, with what it means. A field's description is its help on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from trackhub.settings import Trackers
+
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def setting(default: Any, help: str, **limits: Any) -> Any:  # noqa: A002 - argparse's word
+    """A field with its description and limits.
+
+    Args:
+        default: the value if nothing is given; None means that it is chosen to fit (see `schedule`).
+        help: the description.
+        limits: `least` and `most` (inclusive), `above` and `below` (exclusive), `choices`, `metavar`.
+    """
+    return field(default=default, metadata={"help": help, **limits})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What the user asked for. None stands for "choose what fits"."""
+
+    dataset: str = setting("sample", "data set: sample (ships with the trainer), arc-challenge, openbookqa, ...")
+    data_dir: str = setting(
+        "data_to_lora/cs", "folder with one folder per data set: DIR/NAME/NAME_train_formatted.jsonl", metavar="DIR"
+    )
+    base_model: str = setting("tiny", "tiny (ships with the trainer), a local folder, a hub name, or a .gguf file")
+
+    max_steps: int | None = setting(None, "optimizer steps (default: 125)", least=1)
+    batch_size: int | None = setting(None, "questions per step (default: 8, 16 or 32, by the data's size)", least=1)
+    lr: float | None = setting(None, "learning rate of stage 1 (default: 1e-4; 1e-2 for the tiny model)", above=0)
+    lr2: float | None = setting(None, "learning rate of stage 2 (default: a tenth of --lr)", least=0)
+    stage1_steps: int | None = setting(None, "steps of stage 1 (default: 60 %% of the steps)", least=0)
+    stage2_steps: int | None = setting(None, "steps of stage 2 (default: the rest)", least=0)
+    weight_decay: float = setting(0.01, "weight decay of AdamW", least=0)
+    seed: int = setting(42, "seed of the data's order, the adapter's first weights and the dropout", least=0)
+    max_length: int = setting(512, "tokens per question; of longer ones the beginning is cut off", least=16)
+    batching: str = setting(
+        "flat",
+        "flat: the questions of a step in one row, without padding; padded: one row each",
+        choices=("flat", "padded"),
+    )
+
+    lora_r: int = setting(16, "rank of the adapter", least=1, metavar="R")
+    lora_alpha: float = setting(32.0, "scale of the adapter", above=0, metavar="ALPHA")
+    lora_dropout: float = setting(0.1, "dropout before the adapter", least=0, below=1, metavar="P")
+    lora_targets: tuple[str, ...] = setting(TARGETS, "layers that get an adapter, comma-separated", metavar="NAMES")
+
+    save_steps: int | None = setting(
+        None, "each of the last N steps leaves a checkpoint; 0 for none (default: 50)", least=0, metavar="N"
+    )
+    eval_limit: int = setting(200, "test questions for the accuracy before and after; 0 for all", least=0, metavar="N")
+    precision: str | None = setting(
+        None,
+        "number format (default: 32-true on a CPU, 16-mixed on a GPU)",
+        choices=("32-true", "16-mixed", "bf16-mixed", "bf16-true"),
+    )
+    accelerator: str = setting("auto", "where to train", choices=("auto", "cpu", "gpu"))
+    threads: int | None = setting(None, "CPU threads (default: all; 1 for the tiny model)", least=1)
+
+    project: str = setting("lora-training", "what trackers group the run by")
+    tags: tuple[str, ...] = setting((), "tags for the trackers that know them, comma-separated", metavar="NAMES")
+    trackers: Trackers = setting(None, "comma-separated, e.g. swanlab,csv (default: TRACKHUB_TRACKERS, else csv)")  # noqa: RUF009
+    tracker_opt: object = setting((), "TRACKER.OPTION=VALUE, e.g. swanlab.mode=cloud; may be repeated")
+    runs_dir: str | None = setting(None, "folder of all runs (default: TRACKHUB_RUNS_DIR, else runs)", metavar="DIR")
+    finish_timeout: float = setting(
+        30.0, "seconds to wait for the trackers at the end, at most", least=0, metavar="SECONDS"
+    )
+
+
+FIELDS: dict[str, Field[Any]] = {entry.name: entry for entry in fields(Config)}
+"""The settings by name."""
+
+GROUPS = {
+    "what to train on": ("dataset", "data_dir", "base_model"),
+    "training": (
+        "max_steps",
+        "batch_size",
+        "lr",
+        "lr2",
+        "stage1_steps",
+        "stage2_steps",
+        "weight_decay",
+        "seed",
+        "max_length",
+        "batching",
+    ),
+    "adapter": ("lora_r", "lora_alpha", "lora_dropout", "lora_targets"),
+    "saving, measuring, machine": ("save_steps", "eval_limit", "precision", "accelerator", "threads"),
+    "tracking": ("project", "tags", "trackers", "tracker_opt", "runs_dir", "finish_timeout"),
+}
+"""The settings as `trainer --help` shows them."""

@@ -1,0 +1,38 @@
+"""Which questions go into which step: a pure function of seed and step, so that it can be recomputed and proven.
+
+The questions are an endless stream, shuffled anew for each epoch; step k (0-based) takes places
+``k * batch_size`` to ``(k + 1) * batch_size`` of it. A batch may span the end of an epoch: every step has the same
+size, and every question is seen equally often.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import lru_cache
+
+
+@lru_cache(maxsize=4)
+def epoch_order(questions: int, seed: int, epoch: int) -> tuple[int, ...]:
+    """The order of one epoch: a permutation of ``range(questions)``."""
+    order = list(range(questions))
+    random.Random(f"{seed}/{epoch}").shuffle(order)  # noqa: S311 - an order, not a secret
+    return tuple(order)
+
+
+def at(place: int, questions: int, seed: int) -> tuple[int, int]:
+    """(question, epoch) at a place of the stream, all 0-based."""
+    epoch, position = divmod(place, questions)
+    return epoch_order(questions, seed, epoch)[position], epoch
+
+
+def batch(step: int, batch_size: int, questions: int, seed: int) -> list[int]:
+    """The questions of one step (0-based), by their index."""
+    first = step * batch_size
+    return [at(place, questions, seed)[0] for place in range(first, first + batch_size)]
+
+
+def batches(start: int, stop: int, batch_size: int, questions: int, seed: int) -> Iterator[list[int]]:
+    """The batches of the steps from `start` up to, not including, `stop`."""
+    for step in range(start, stop):
+        yield batch(step, batch_size, questions, seed)

@@ -1,0 +1,70 @@
+"""What `--dry-run` shows: what would be trained, how long, and what it would leave on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.table import Table
+
+from trackhub.cli.console import table
+from trackhub.settings import select
+from trackhub_trainer import checkpoints, machine, model
+from trackhub_trainer.preparing import Job
+
+
+def plan(job: Job) -> Table:
+    """The plan as a table.
+
+    Raises:
+        ConfigError: the model's configuration cannot be read, or it has no layers of the given names.
+    """
+    shown = table("plan", "", title=f"{job.run_name}: nothing is trained, nothing is written")
+    for name, value in (*_training(job), *_disk(job), *_tracking(job)):
+        shown.add_row(name, value)
+    return shown
+
+
+def _training(job: Job) -> Iterator[tuple[str, str]]:
+    steps, data, train = job.schedule, job.data, len(job.data.train)
+    note = " (validation serves as test)" if data.using_validation_as_test else ""
+    chosen = machine.choose(job.config)
+    yield "training questions", f"{train} in {data.train_file}"
+    yield "test questions", f"{len(job.test_questions())} of {len(data.test)} in {data.test_file}{note}"
+    yield "base model", job.config.base_model
+    yield "steps", f"{steps.max_steps} of {steps.batch_size} questions: {steps.epochs(train):.2f} epochs"
+    yield "stage 1", f"steps 1-{steps.stage1_steps}, learning rate {steps.lr:g}" if steps.stage1_steps else "none"
+    second = f"steps {steps.stage1_steps + 1}-{steps.max_steps}, learning rate {steps.lr2:g}"
+    yield "stage 2", second if steps.stage2_steps else "none"
+    yield "machine", f"{chosen.accelerator}, precision {chosen.precision}, {job.config.batching} batches"
+
+
+def _disk(job: Job) -> Iterator[tuple[str, str]]:
+    steps = job.schedule
+    outline = model.with_adapter(model.outline(job.config.base_model), job.config)
+    parameters = model.trainable(outline)
+    size = checkpoints.size(parameters)
+    yield "trainable parameters", f"{parameters:,}"
+    if steps.save_steps:
+        first, last = (checkpoints.file_name(step, steps.max_steps) for step in (steps.first_saved, steps.max_steps))
+        yield "checkpoints", f"{steps.save_steps}: {first} to {last}"
+        yield "their size", f"{_bytes(size)} each, {_bytes(size * steps.save_steps)} together"
+    else:
+        yield "checkpoints", "none"
+    yield "final_model", f"{_bytes(4 * parameters)}, and the tokenizer"
+
+
+def _tracking(job: Job) -> Iterator[tuple[str, str]]:
+    from trackhub.layout import runs_dir
+
+    folder = runs_dir(job.config.runs_dir)
+    yield "run folder", str(Path(folder) / f"{job.run_name}_<YYYYmmdd_HHMMSS>")
+    yield "trackers", ", ".join(select(job.config.trackers, job.options).names) or "none"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"

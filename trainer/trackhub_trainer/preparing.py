@@ -1,0 +1,119 @@
+"""Everything that can be checked before a model is loaded, all problems at once."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trackhub.errors import ConfigError
+from trackhub.settings import check_trackers, parse_tracker_options, select
+from trackhub_trainer import data, model, schedule
+from trackhub_trainer.config import Config
+from trackhub_trainer.data import Data
+from trackhub_trainer.request import Request
+from trackhub_trainer.schedule import Schedule
+from trackhub_trainer.tasks import TASKS, Task
+
+HEAVY = ("torch", "lightning.pytorch", "transformers", "peft")
+"""Imports that take seconds: they run while the trackers are checked."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training that may begin.
+
+    Attributes:
+        config: what the user asked for.
+        given: the names of the settings that they gave.
+        task: the data set.
+        data: its questions.
+        schedule: the steps.
+        options: of each tracker.
+    """
+
+    config: Config
+    given: frozenset[str]
+    task: Task
+    data: Data
+    schedule: Schedule
+    options: dict[str, dict[str, Any]]
+
+    @property
+    def run_name(self) -> str:
+        """The run's name; its folder carries the time behind it."""
+        return f"{self.task.name}_lora"
+
+    def test_questions(self) -> tuple[Any, ...]:
+        """The questions that are evaluated: the first `eval_limit`, the same in every run."""
+        return self.data.test[: self.config.eval_limit or None]
+
+    def record(self) -> dict[str, Any]:
+        """All settings as they are in force, for the run's config.yaml; it can be given as ``--config`` again."""
+        settled = asdict(self.schedule)
+        names = select(self.config.trackers, self.options).names
+        return {
+            **asdict(self.config),
+            **settled,
+            "data_dir": str(Path(self.config.data_dir).expanduser().absolute()),
+            "base_model": _portable(self.config.base_model),
+            "trackers": ",".join(names) or "none",
+            "tracker_opt": self.options,
+            "chosen": sorted(set(settled) - self.given),
+            "using_validation_as_test": self.data.using_validation_as_test,
+        }
+
+
+def _portable(base_model: str) -> str:
+    path = Path(base_model).expanduser()
+    return str(path.absolute()) if base_model != "tiny" and path.exists() else base_model
+
+
+def prepare(request: Request) -> Job:
+    """The job that the request asks for.
+
+    Raises:
+        ConfigError: everything that is wrong with it.
+    """
+    config = request.config
+    options, problems = _tracker_options(config.tracker_opt)
+    with ThreadPoolExecutor(1) as pool:
+        verdict = pool.submit(check_trackers, config.trackers, options)
+        problems = [*request.problems, *problems, *schedule.contradictions(config), *model.problems(config.base_model)]
+        task, found, wrong = _read(config)
+        problems += wrong
+        if not problems:
+            for name in HEAVY:
+                importlib.import_module(name)
+        problems += verdict.result()
+    if problems or task is None or found is None:
+        raise ConfigError(*problems)
+    settled = schedule.settle(config, len(found.train))
+    return Job(config, request.given, task, found, settled, options)
+
+
+def _tracker_options(given: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Options by tracker, from ``--tracker-opt`` or from a mapping in YAML."""
+    if isinstance(given, Mapping) and all(isinstance(part, Mapping) for part in given.values()):
+        return {str(name): dict(part) for name, part in given.items()}, []
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return {}, ["tracker_opt wants TRACKER.OPTION=VALUE, or in YAML {TRACKER: {OPTION: VALUE}}"]
+    try:
+        return dict(parse_tracker_options(texts)), []
+    except ConfigError as error:
+        return {}, list(error.problems)
+
+
+def _read(config: Config) -> tuple[Task | None, Data | None, list[str]]:
+    task = TASKS.get(config.dataset)
+    if task is None:
+        close = difflib.get_close_matches(config.dataset, TASKS, n=3, cutoff=0.5)
+        hint = f" Close matches: {', '.join(close)}." if close else ""
+        return None, None, [f"--dataset {config.dataset}: not among {', '.join(TASKS)}.{hint}"]
+    found, problems = data.read(task, Path(config.data_dir).expanduser())
+    return task, found, problems

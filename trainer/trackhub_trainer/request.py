@@ -1,0 +1,92 @@
+"""What the user wants: command line over configuration file over defaults, with every mistake in them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trackhub_trainer import config_file, options
+from trackhub_trainer.config import FIELDS, Config
+from trackhub_trainer.values import parse
+
+FOLLOWS = {
+    "save_steps": ("max_steps", "stage1_steps", "stage2_steps"),
+    "max_steps": ("stage1_steps", "stage2_steps"),
+    "stage1_steps": ("max_steps", "stage2_steps"),
+    "stage2_steps": ("max_steps", "stage1_steps"),
+    "lr": ("base_model",),
+    "lr2": ("lr", "base_model"),
+    "batch_size": ("dataset", "data_dir"),
+    "precision": ("accelerator",),
+}
+"""A setting that an earlier run chose by itself is chosen again when one of these is given now."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user wants done.
+
+    Attributes:
+        config: the settings; where one was wrong, its default.
+        given: the names of the settings that somebody gave.
+        problems: what is wrong, a line each.
+        dry_run: check and plan only.
+        debug: show tracebacks.
+    """
+
+    config: Config
+    given: frozenset[str]
+    problems: tuple[str, ...] = ()
+    dry_run: bool = False
+    debug: bool = False
+
+
+def read(argv: Sequence[str]) -> Request:
+    """The command line and its ``--config`` file as a request; problems are collected, not raised."""
+    here, unknown = options.parse(argv)
+    path, dry_run, debug = here.pop("config"), here.pop("dry_run"), here.pop("debug")
+    below, wrong = config_file.read(Path(path)) if path else ({}, [])
+    chosen = frozenset(below.get("chosen") or ())
+    below = _without_stale(below, here)
+    raw = {f"{name} in {path}": (name, value) for name, value in below.items() if name not in here}
+    raw |= {f"--{name.replace('_', '-')}": (name, value) for name, value in here.items()}
+    values, problems = _parsed(raw)
+    given = frozenset(values) - (chosen - frozenset(here))
+    problems = [*map(_unknown_option, unknown), *wrong, *problems]
+    return Request(Config(**values), given, tuple(problems), dry_run, debug)
+
+
+def _without_stale(below: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's settings, less those that an earlier run chose to fit others which are given anew."""
+    chosen = below.get("chosen") or ()
+    stale = {name for name in chosen if any(driver in here for driver in FOLLOWS.get(name, ()))}
+    return {name: value for name, value in below.items() if name not in stale | set(config_file.RECORDED)}
+
+
+def _parsed(raw: Mapping[str, tuple[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """(values by setting, problems) of raw values by what the user knows them as."""
+    values, problems = {}, []
+    for label, (name, value) in raw.items():
+        if name not in FIELDS:
+            problems.append(f"{label}: no such setting.{_close(name, FIELDS)}")
+            continue
+        try:
+            values[name] = parse(FIELDS[name], value)
+        except ValueError as error:
+            problems.append(f"{label} {value!s}: {error}")
+    return values, problems
+
+
+def _unknown_option(word: str) -> str:
+    if not word.startswith("-"):
+        return f"{word}: not understood; an option begins with --. See: trainer --help"
+    name = word.partition("=")[0]
+    return f"{name}: no such option.{_close(name, options.names())}"
+
+
+def _close(name: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" Close matches: {', '.join(found)}." if found else " See: trainer --help"

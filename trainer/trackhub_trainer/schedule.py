@@ -1,0 +1,90 @@
+"""The steps of a training: how many, how large, at which learning rate, and which of them leave a checkpoint.
+
+What the user did not give is chosen to fit what they gave; only what they gave twice over can contradict itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trackhub_trainer.config import Config
+
+MAX_STEPS = 125
+LAST = 50
+"""The last steps that leave a checkpoint each."""
+STAGE1 = 0.6
+"""The share of the steps in stage 1."""
+LR, TINY_LR = 1e-4, 1e-2
+SIZES = ((1200, 8), (2500, 16))
+"""Lines of data up to which a batch size holds; beyond the last it is 32."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The steps of a training, all settled. Steps are counted from 1."""
+
+    max_steps: int
+    batch_size: int
+    stage1_steps: int
+    stage2_steps: int
+    lr: float
+    lr2: float
+    save_steps: int
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.lr if step <= self.stage1_steps else self.lr2
+
+    @property
+    def first_saved(self) -> int:
+        """The first step that leaves a checkpoint."""
+        return self.max_steps - self.save_steps + 1
+
+    def epochs(self, questions: int) -> float:
+        """How often each question is seen."""
+        return self.max_steps * self.batch_size / questions
+
+
+def settle(config: Config, questions: int) -> Schedule:
+    """The schedule for so many training questions."""
+    steps = _steps(config)
+    stage1 = _stage1(config, steps)
+    lr = config.lr if config.lr is not None else TINY_LR if config.base_model == "tiny" else LR
+    return Schedule(
+        max_steps=steps,
+        batch_size=config.batch_size or next((size for limit, size in SIZES if questions <= limit), 32),
+        stage1_steps=stage1,
+        stage2_steps=steps - stage1,
+        lr=lr,
+        # Rounded, so that 1e-4 / 10 reads 1e-05 and not 1.0000000000000001e-05.
+        lr2=config.lr2 if config.lr2 is not None else float(f"{lr / 10:.12g}"),
+        save_steps=min(LAST, steps) if config.save_steps is None else config.save_steps,
+    )
+
+
+def _steps(config: Config) -> int:
+    if config.max_steps is None and config.stage1_steps is not None and config.stage2_steps is not None:
+        return config.stage1_steps + config.stage2_steps
+    return config.max_steps or MAX_STEPS
+
+
+def _stage1(config: Config, steps: int) -> int:
+    if config.stage1_steps is not None:
+        return config.stage1_steps
+    return steps - config.stage2_steps if config.stage2_steps is not None else max(1, round(steps * STAGE1))
+
+
+def contradictions(config: Config) -> list[str]:
+    """What the user gave that cannot hold together."""
+    problems = []
+    steps, one, two = _steps(config), config.stage1_steps, config.stage2_steps
+    if steps < 1:
+        problems.append("--stage1-steps and --stage2-steps are both 0: nothing would be trained")
+    if config.save_steps is not None and config.save_steps > steps:
+        problems.append(f"--save-steps {config.save_steps} is more than --max-steps {steps}")
+    if one is not None and two is not None and one + two != steps:
+        problems.append(f"--stage1-steps {one} and --stage2-steps {two} make {one + two}, not --max-steps {steps}")
+    for name, value in (("--stage1-steps", one), ("--stage2-steps", two)):
+        if value is not None and (one is None or two is None) and value > steps:
+            problems.append(f"{name} {value} is more than --max-steps {steps}")
+    return problems

@@ -1,0 +1,57 @@
+"""What is said at the end: how good the model is, where everything lies, what each tracker has confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from trackhub.cli.console import table
+from trackhub.cli.tables import receipt_table
+from trackhub_trainer.preparing import Job
+from trackhub_trainer.train import Outcome
+
+
+def show(console: Console, job: Job, outcome: Outcome) -> None:
+    """Print the end of a training."""
+    console.print()
+    console.print(_accuracy(job, outcome))
+    console.print()
+    console.print(_places(outcome))
+    console.print()
+    console.print(receipt_table(outcome.run.receipts(), title="what the trackers have confirmed, in events"))
+
+
+def _accuracy(job: Job, outcome: Outcome) -> Table:
+    numbers = ("questions", "right", "accuracy", "standard error")
+    title = f"accuracy on {job.data.test_file.name}"
+    shown = table("model", *numbers, title=title, numbers=numbers)
+    for name, found in (("before training", outcome.before), ("after training", outcome.after)):
+        percents = (f"{100 * value:.1f} %" for value in (found.value, found.standard_error))
+        shown.add_row(name, str(found.questions), str(found.right), *percents)
+    return shown
+
+
+def _places(outcome: Outcome) -> Table:
+    shown = table("what", "where", title="where everything lies")
+    for name, where in _existing(outcome):
+        shown.add_row(name, where)
+    return shown
+
+
+def _existing(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    folder = outcome.run.path
+    yield "run", str(folder)
+    saved = sorted((folder / "checkpoints").glob("*.ckpt"))
+    if saved:
+        yield f"{len(saved)} checkpoints", f"{saved[0].relative_to(folder)} ... {saved[-1].name}"
+    for name, where in (
+        ("metrics", "metrics.csv"),
+        ("metrics", "metrics.jsonl"),
+        ("final model", "final_model"),
+        ("log", "logs/training.log"),
+        ("configuration", "config.yaml"),
+    ):
+        if (folder / where).exists():
+            yield name, where

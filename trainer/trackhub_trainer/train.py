@@ -1,0 +1,166 @@
+"""One training, from the base model to the final one, told in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from logging.handlers import MemoryHandler
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from rich.console import Console
+
+import trackhub
+from trackhub_trainer import final_model, machine, model, quiet
+from trackhub_trainer.batches import COLLATE
+from trackhub_trainer.checkpoints import LastSteps, WholeFileIO
+from trackhub_trainer.encoding import Encoder
+from trackhub_trainer.evaluate import Accuracy, accuracy
+from trackhub_trainer.loading import loader
+from trackhub_trainer.module import LoraModule
+from trackhub_trainer.preparing import Job
+from trackhub_trainer.progress import ShowProgress
+from trackhub_trainer.stopping import Terminated, interrupts_pass
+
+log = logging.getLogger("trackhub_trainer")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to."""
+
+    run: trackhub.Run
+    before: Accuracy
+    after: Accuracy
+
+
+class Training:
+    """The parts of one training.
+
+    Args:
+        job: what to train, checked.
+        console: where people look.
+
+    Raises:
+        ConfigError: the base model cannot be loaded, or the machine is not there.
+    """
+
+    def __init__(self, job: Job, console: Console) -> None:
+        self.job = job
+        self.console = console
+        self.machine = machine.choose(job.config)
+        base, self.tokenizer = model.load(job.config.base_model)
+        torch.manual_seed(job.config.seed)
+        self.model = model.with_adapter(base, job.config)
+        self.encoder = Encoder(self.tokenizer, job.config.max_length)
+
+    def run(self, waiting: MemoryHandler) -> Outcome:
+        """Train, and tell trackhub; log records that are `waiting` go to the run's log first."""
+        with self._start() as run, self._ends(run):
+            quiet.write_to(run.path / "logs" / "training.log", waiting)
+            self._introduce(run)
+            before = self._measure(run, 0, "before training")
+            self._fit(run)
+            after = self._measure(run, self.job.schedule.max_steps, "after training")
+            final_model.save(self.model, self.tokenizer, self.job.config.base_model, run.path / "final_model")
+            log.info("final model saved; waiting for the trackers")
+        return Outcome(run, before, after)
+
+    def _start(self) -> trackhub.Run:
+        config = self.job.config
+        return trackhub.start(
+            project=config.project,
+            name=self.job.run_name,
+            trackers=config.trackers,
+            options=self.job.options,
+            config={**self.job.record(), "precision": self.machine.precision},
+            tags=config.tags,
+            runs_dir=config.runs_dir,
+            finish_timeout=config.finish_timeout,
+        )
+
+    @contextmanager
+    def _ends(self, run: trackhub.Run) -> Iterator[None]:
+        """Whatever ends the training early is in the log, and says where the run lies."""
+        try:
+            with interrupts_pass():
+                yield
+        except Terminated:
+            log.warning("stopped by SIGTERM")
+            run.finish("killed", "SIGTERM", timeout=0)
+            raise
+        except KeyboardInterrupt:
+            log.warning("stopped by Ctrl-C")
+            raise
+        except BaseException as error:
+            log.exception("the training failed")
+            error.add_note(f"The run and its log: {run.path / 'logs' / 'training.log'}")
+            raise
+
+    def _introduce(self, run: trackhub.Run) -> None:
+        steps, data = self.job.schedule, self.job.data
+        self.console.print(f"run {run.path}", highlight=False, soft_wrap=True)
+        self.console.print(
+            f"{self.job.config.base_model}, {model.trainable(self.model):,} trainable parameters; {len(data.train)} "
+            f"questions, {steps.max_steps} steps of {steps.batch_size} ({steps.epochs(len(data.train)):.1f} epochs)",
+            highlight=False,
+        )
+        log.info("settings: %s", self.job.record())
+
+    def _measure(self, run: trackhub.Run, step: int, when: str) -> Accuracy:
+        """The accuracy on the test questions, logged and told."""
+        questions = self.job.test_questions()
+        self.model.to(self.machine.device)
+        with self.console.status(f"test accuracy {when}") as status, self.machine.autocast():
+            found = accuracy(
+                self.model,
+                self.encoder,
+                questions,
+                COLLATE[self.job.config.batching],
+                lambda done: status.update(f"test accuracy {when}: {done}/{len(questions)}"),
+            )
+        run.log_metrics({"test/accuracy": found.value}, step=step)
+        log.info("test accuracy %s: %s", when, found)
+        self.console.print(f"test accuracy {when}: {found}", highlight=False)
+        return found
+
+    def _fit(self, run: trackhub.Run) -> None:
+        """All steps."""
+        job = self.job
+        module = LoraModule(self.model, job.schedule, job.config.weight_decay, run.log_metrics, self._identity(run))
+        keep = LastSteps(run.path / "checkpoints", job.schedule, run.save_checkpoint)
+        trainer = self._trainer(run.path, [keep, ShowProgress(self.console, job.schedule)])
+        examples = self.encoder.examples(job.data.train)
+        batches = loader(
+            examples, job.schedule, job.config.seed, job.config.batching, done=lambda: int(trainer.global_step)
+        )
+        torch.manual_seed(job.config.seed)
+        self.model.train()
+        trainer.fit(module, batches)
+
+    def _identity(self, run: trackhub.Run) -> dict[str, Any]:
+        """What a checkpoint tells of where it comes from."""
+        order = {"seed": self.job.config.seed, "questions": len(self.job.data.train)}
+        return {"run_id": run.id, "run_path": str(run.path), "dataset": self.job.task.name, **order}
+
+    def _trainer(self, folder: Path, callbacks: list[Any]) -> Any:
+        return lightning.Trainer(
+            max_steps=self.job.schedule.max_steps,
+            max_epochs=-1,
+            accelerator=self.machine.accelerator,
+            devices=1,
+            precision=self.machine.precision,
+            callbacks=callbacks,
+            plugins=[WholeFileIO()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            default_root_dir=folder,
+        )
