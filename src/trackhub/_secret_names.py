@@ -11,7 +11,7 @@ REDACTED = "[redacted]"
 NONE, WEAK, STRONG = 0, 1, 2
 """What a name says of its value: nothing; a credential if it looks like one; a credential."""
 
-_LONGEST_NAME = 200
+_LONGEST_PART, _MOST_PARTS = 200, 20
 _SECRET_ENDINGS = (
     *("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets"),
     *("credential", "credentials", "creds", "authorization", "cookie", "cookies", "bearer"),
@@ -69,8 +69,8 @@ def _words(part: str) -> list[str]:
 def strength(name: str) -> int:
     """How much `name`, with its parents before it ("hub.token"), says that its value is a credential."""
     before, above, grade = "", NONE, NONE
-    for part in name[-_LONGEST_NAME:].split("."):
-        words = _words(part)
+    for part in name.split(".")[-_MOST_PARTS:]:
+        words = _words(part[-_LONGEST_PART:])
         grade = _grade_of_part(words, before)
         if grade == NONE and above == STRONG and not (words and words[-1] in _ABOUT_IT):
             grade = STRONG

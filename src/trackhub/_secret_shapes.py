@@ -24,6 +24,8 @@ _SHAPES: tuple[tuple[str, str], ...] = (
     ("://", r"(://)[A-Za-z0-9_-]{20,}+(?=@)"),
     ("=", rf"(?i)([?&]{_SIGNATURES}=)[^\s&\"'<>#]+"),
     ("/", rf"((?:{_HOOKS})/)[\w/-]{{8,}}"),
+    ("login(", r"(login\((?:[^()\n]{0,200}?\bkey=)?[\"'])[^\"'\n]{16,}"),
+    (" login ", r"((?:wandb|swanlab) login (?:--?[\w-]{1,30} ){0,3})[A-Za-z0-9]{16,}"),
     ("webhook/send", r"(webhook/send\?key=)[\w-]{8,}"),
     ("eyJ", r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{4,}+\.[\w-]*"),
     ("hf_", _EDGE + r"hf_[A-Za-z0-9]{20,}"),

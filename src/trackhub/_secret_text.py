@@ -18,11 +18,11 @@ _OPTION = r"(?<![\w.-])--(?P<name>[\w.-]{1,200}+)[\"']?,?[ \t]{1,8}(?!-)"
 _NETRC_LOGIN = r"\s{1,80}+\S{1,200}+\s{1,80}+"
 _NETRC = rf"(?i)\b(?:machine|login){_NETRC_LOGIN}(?:login{_NETRC_LOGIN})?(?P<name>password)\s{{1,80}}+"
 
-_OPENING = r"(?:[A-Za-z_][\w.]{0,60}\(|[bBrRuUfF]{1,2})?(?P<escape>\\{0,3})(?P<quote>[\"'`])"
+_OPENING = r"(?:[A-Za-z_][\w.]{0,60}\(|[bBrRuUfF]{1,2})?(?P<escape>\\{0,3})(?P<quote>\"{3}|'{3}|[\"'`])"
 _IN_QUOTES = r"[^{quote}\\\n]*+(?:\\.[^{quote}\\\n]*+)*+"
 _IN_ESCAPED_QUOTES = r"(?:[^{quote}\\\n]|\\(?!\\{{0,2}}{quote}))*+"
 _BARE = (
-    r"(?:[^\s\"'`;&,)}\]<>]++"
+    r"\{[^{}\"':\n]{1,200}\}|(?:[^\s\"'`;&,)}\]<>]++"
     r"|[,&](?![\w.-]{1,100}[=:])(?=[^\s,;&)}\]\"'`])"
     r"|[\"'`)}\]](?=[^\s,;&)}\]\"'`:>/]))++"
 )
@@ -83,7 +83,7 @@ def _value(name: str, text: str, at: int, run_end: int) -> tuple[int, int]:
     if opening is None:
         return at, run_end if at < run_end else _end(_bare_value(name), text, at)
     body = _IN_ESCAPED_QUOTES if opening["escape"] else _IN_QUOTES
-    return opening.end(), _end(body.format(quote=opening["quote"]), text, opening.end())
+    return opening.end(), _end(body.format(quote=opening["quote"][0]), text, opening.end())
 
 
 def _bare_value(name: str) -> str:

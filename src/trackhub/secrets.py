@@ -100,7 +100,7 @@ class _Walk:
     def _copy(self, value: Any, key: str, depth: int) -> Any:
         if isinstance(value, Mapping):
             return self._copy_mapping(value, key, depth)
-        if all(isinstance(item, str) for item in value):
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
             items: Iterable[Any] = _redact_strings(value, key)
         else:
             items = (self.redact(item, key, depth) for item in value)
@@ -109,9 +109,10 @@ class _Walk:
     def _copy_mapping(self, value: Mapping[Any, Any], key: str, depth: int) -> dict[Any, Any]:
         pair = value.get("name") if "value" in value else None
         copy = {}
-        for name, item in value.items():
-            below = pair if name == "value" and isinstance(pair, str) else _below(key, name)
-            copy[redact_text(name) if isinstance(name, str) else name] = self.redact(item, below, depth)
+        for given, item in value.items():
+            name = redact_text(given) if isinstance(given, str) else given
+            meant = redact_text(pair) if name == "value" and isinstance(pair, str) else name
+            copy[name] = self.redact(item, _below(key, meant), depth)
         return copy
 
 
