@@ -41,7 +41,7 @@ class Config:
         content = msgspec.json.format(msgspec.json.encode(_plain(self._params), enc_hook=str), indent=2) + b"\n"
         if self._path.exists() and not self._is_ours():
             keep_aside(self._path)
-        self._run.remember(config=[*self._known()[-1:], crc32(content)])
+        self._run.remember(_config=[*self._known()[-1:], crc32(content)])
         replace_file(self._path, [content])
         self._changed = False
 
@@ -55,7 +55,7 @@ class Config:
 
     def _known(self) -> list[int]:
         """Checksums of what was written last, and before that."""
-        return list(self._run.remembered.get("config", []))
+        return list(self._run.remembered.get("_config", []))
 
     def _is_ours(self) -> bool:
         return self._path.is_file() and crc32(self._path.read_bytes()) in self._known()
