@@ -18,8 +18,9 @@ def runs_dir(given: str | os.PathLike[str] | None = None) -> Path:
 
 
 def safe_name(name: str) -> str:
-    """`name` as a file name that every system allows, at most 100 characters, never leaving its folder."""
-    cleaned = _UNSAFE.sub("_", name).strip(" .")[:100].rstrip(" .")
+    """`name` as a file name that every system allows, at most 200 bytes, never leaving its folder."""
+    cleaned = _UNSAFE.sub("_", name).strip(" .")[:100]
+    cleaned = cleaned.encode()[:200].decode(errors="ignore").rstrip(" .")
     return f"_{cleaned}" if not cleaned or _RESERVED.fullmatch(cleaned) else cleaned
 
 

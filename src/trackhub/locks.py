@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from pathlib import Path
 
 _UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -35,6 +36,15 @@ def lock(descriptor: int, shared: bool = False) -> bool | None:
     return True
 
 
+def lock_patiently(descriptor: int) -> bool | None:
+    """As `lock`, but with a few tries: who asks `is_locked` holds the file for a moment."""
+    for _ in range(10):
+        if (held := lock(descriptor)) is not False:
+            return held
+        time.sleep(0.01)
+    return lock(descriptor)
+
+
 class FileLock:
     """An exclusive lock on a file of its own.
 
@@ -50,7 +60,7 @@ class FileLock:
         """Take the lock if it is free. A file system without locks always says yes."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
-        if lock(descriptor) is False:
+        if lock_patiently(descriptor) is False:
             os.close(descriptor)
             return False
         self._descriptor = descriptor

@@ -17,19 +17,17 @@ class Backlog:
     def __init__(self, limit: int = LIMIT) -> None:
         self.dropped = 0
         self._limit = limit
-        self._lines: deque[bytes] = deque()
+        self.lines: deque[bytes] = deque()
+        """What waits; empty nearly always, and asked before every write."""
         self._bytes = 0
         self._next_try = 0.0
-
-    def __len__(self) -> int:
-        return len(self._lines)
 
     def add(self, line: bytes) -> None:
         """Keep `line`, or count it as dropped where there is no room left."""
         if self._bytes + len(line) > self._limit:
             self.dropped += 1
             return
-        self._lines.append(line)
+        self.lines.append(line)
         self._bytes += len(line)
 
     def due(self) -> bool:
@@ -42,11 +40,11 @@ class Backlog:
 
     def first(self) -> bytes:
         """The line to be written next."""
-        return self._lines[0]
+        return self.lines[0]
 
     def written(self, count: int) -> None:
         """`count` bytes of the first line are on disk."""
-        line = self._lines.popleft()
+        line = self.lines.popleft()
         self._bytes -= count
         if count < len(line):
-            self._lines.appendleft(line[count:])
+            self.lines.appendleft(line[count:])

@@ -46,7 +46,8 @@ class Follower:
         self._given = dict(positions or {})
         self._tails: dict[str, Tail] = {}
         self._buffers: dict[str, deque[Item]] = {}
-        self.rewinds = rewinds(folder) if view == "effective" else {}
+        self._effective = view == "effective"
+        self.rewinds = rewinds(folder) if self._effective else {}
         """The step that each resumed attempt went back to."""
 
     @property
@@ -108,7 +109,7 @@ class Follower:
     def _counts(self, item: Item) -> bool:
         """Whether no later attempt went back to before this event's step."""
         event = item.event
-        if isinstance(event, Rewind):
+        if isinstance(event, Rewind) and self._effective:
             self.rewinds.setdefault(item.attempt, event.step)
         if not self.rewinds or not isinstance(event, Metrics | Media | Checkpoint) or item.file == "supervisor.jsonl":
             return True
@@ -155,9 +156,9 @@ def read(run: str | Path | RunFolder, view: str = "effective") -> Iterator[Event
             yield item.event
 
 
-def first_start(folder: RunFolder) -> RunStarted | None:
-    """What the run was started with."""
-    for event, _ in Tail(folder.rank_journal(0)).read()[:5]:
+def first_start(folder: RunFolder, attempt: int = 0) -> RunStarted | None:
+    """What the run was started with, or resumed with."""
+    for event, _ in Tail(folder.rank_journal(0, attempt)).read()[:5]:
         if isinstance(event, RunStarted):
             return event
     return None

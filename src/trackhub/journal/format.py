@@ -23,6 +23,14 @@ _NONFINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float(
 _ESCAPED = "surrogate-escaped:"
 
 
+def encode_text(event: Event | Header) -> bytes:
+    """`encode` for events with text of the world's making: what UTF-8 cannot hold is escaped."""
+    try:
+        return encode(event)
+    except UnicodeEncodeError:
+        return encode(jsonable(msgspec.to_builtins(event)))
+
+
 def spell(number: float) -> int | float | str:
     """`number` as the journal holds it: itself, or the name of what JSON cannot hold."""
     if number - number == 0:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from trackhub import locks
 from trackhub.errors import JournalError
 from trackhub.events import Event, Header, Metrics, RunEnded, RunStarted
-from trackhub.journal.following import first_start, writer_of
+from trackhub.journal.following import first_start, rewinds, writer_of
 from trackhub.journal.format import decode, decode_header
 from trackhub.layout import RunFolder
 from trackhub.processes import host, is_alive
 
 _TAIL = 1 << 16
+_END = 1 << 14
+"""Bytes that hold the end of a run, whatever its reason says."""
 
 
 class State(msgspec.Struct):
@@ -49,8 +51,6 @@ def state(folder: RunFolder) -> State:
     """
     file = latest(folder)
     head = header(file)
-    start = first_start(folder)
-    own = last_events(file)
     end = ended(folder)
     status = end.status if end else ("running" if writer_alive(folder) else "killed")
     return State(
@@ -60,16 +60,28 @@ def state(folder: RunFolder) -> State:
         reason=end.reason if end else "",
         started=header(folder.rank_journal(0)).started,
         ended=end.t if end else 0.0,
-        last_step=max((event.step for event in own if isinstance(event, Metrics)), default=-1),
+        last_step=_last_step(folder),
         attempt=head.attempt,
         pid=head.pid,
-        **_as_started(start),
+        **_as_started(first_start(folder), first_start(folder, head.attempt)),
     )
 
 
-def _as_started(start: RunStarted | None) -> dict[str, Any]:
-    names = ("project", "trackers", "options", "tags", "notes", "group", "job_type")
-    return {name: getattr(start, name) for name in names} if start else {}
+def _as_started(first: RunStarted | None, latest: RunStarted | None) -> dict[str, Any]:
+    """What the run was started with; a resume may have changed its trackers."""
+    fixed = {name: getattr(first, name) for name in ("project", "tags", "notes", "group", "job_type")} if first else {}
+    start = latest or first
+    return fixed | ({"trackers": start.trackers, "options": start.options} if start else {})
+
+
+def _last_step(folder: RunFolder) -> int:
+    """The last step that counts: of the latest attempt that logged one, or that went back to one."""
+    back = rewinds(folder)
+    for attempt in range(writer_of(latest(folder).name)[1], -1, -1):
+        steps = [event.step for event in last_events(folder.rank_journal(0, attempt)) if isinstance(event, Metrics)]
+        if steps or attempt in back:
+            return max(steps, default=back.get(attempt, -1))
+    return -1
 
 
 def latest(folder: RunFolder) -> Path:
@@ -103,21 +115,26 @@ def says_ended(file: Path) -> bool:
     """Whether the last line of a file is the end of the run; cheap enough to be asked many times a second."""
     try:
         with file.open("rb") as lines:
-            lines.seek(max(0, lines.seek(0, 2) - 2048))
+            lines.seek(max(0, lines.seek(0, 2) - _END))
             return b'"kind":"run_ended"' in lines.read()
     except OSError:
         return False
 
 
 def last_events(file: Path) -> list[Event]:
-    """The events in the last 64 kB of a file; none if it does not exist."""
+    """The events in the last 64 kB of a file, or more if a line is longer; none if it does not exist."""
     try:
         with file.open("rb") as lines:
-            lines.seek(max(0, lines.seek(0, 2) - _TAIL))
-            chunk = lines.read()
+            chunk = _whole_lines(lines, lines.seek(0, 2))
     except OSError:
         return []
     return [event for line in chunk.split(b"\n") if (event := _decoded(line)) is not None]
+
+
+def _whole_lines(file: BinaryIO, size: int, tail: int = _TAIL) -> bytes:
+    file.seek(max(0, size - tail))
+    chunk = file.read()
+    return chunk if tail >= size or chunk.count(b"\n") > 1 else _whole_lines(file, size, tail * 4)
 
 
 def _decoded(line: bytes) -> Event | None:

@@ -17,7 +17,7 @@ from trackhub import locks
 from trackhub.errors import JournalBusy, JournalError
 from trackhub.events import FORMAT, Event, Header, Metrics
 from trackhub.journal.backlog import Backlog
-from trackhub.journal.format import decode, encode
+from trackhub.journal.format import decode, encode, encode_text
 from trackhub.processes import host, start_time
 
 _OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
@@ -65,9 +65,10 @@ class JournalWriter:
         self._lock = threading.RLock()
         self._backlog = Backlog()
         self._trouble = trouble or (lambda _line: None)
+        self._told = False
         self._descriptor = self._open(reopen)
         if os.fstat(self._descriptor).st_size == 0:
-            self._put(encode(header) + b"\n")
+            self._put(encode_text(header) + b"\n")
         else:
             self._resume()
 
@@ -78,8 +79,8 @@ class JournalWriter:
             raise JournalBusy(f"{self.path} exists: a journal file has one writer, for ever") from error
         except OSError as error:
             raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
-        held = locks.lock(descriptor)
-        if held is False and not _patiently(descriptor):
+        held = locks.lock_patiently(descriptor)
+        if held is False:
             os.close(descriptor)
             raise JournalBusy(f"{self.path} is being written by another process")
         self.locked = held is not None
@@ -104,52 +105,58 @@ class JournalWriter:
         """Write one event at the time `t` (Unix seconds; now by default), and return it with its ordinal."""
         with self._lock:
             event = event_type(n=self.last + 1, t=time.time() if t is None else t, **fields)
-            self._put(encode(event) + b"\n")
-            self.last += 1
+            line = encode_text(event) + b"\n"
+            self.last = event.n
+            self._put(line)
         return event
 
     def append_metrics(self, t: float, step: int, metrics: dict[str, Any]) -> None:
         """`append` of a `Metrics` row, for the hot path."""
         with self._lock:
-            ordinal = self.last + 1
-            self._put(encode(Metrics(ordinal, t, step, metrics)) + b"\n")
-            self.last = ordinal
+            line = encode(Metrics(self.last + 1, t, step, metrics)) + b"\n"
+            self.last += 1
+            self._put(line)
 
     def _put(self, line: bytes) -> None:
         """One write; where it fails or is cut short, the rest waits for better times."""
-        if self._backlog:
+        if self._backlog.lines:
             self._backlog.add(line)
             self.retry()
             return
         try:
             written = os.write(self._descriptor, line)
         except OSError as error:
-            self._set_back(line, error)
+            self._backlog.add(line)
+            self._put_off(error)
             return
         if written < len(line):
             self._backlog.add(line[written:])
             self.retry(now=True)
 
-    def _set_back(self, line: bytes, error: OSError) -> None:
-        self._trouble(f"the journal {self.path} cannot be written ({error.strerror}): events wait in memory")
-        self._backlog.add(line)
+    def _put_off(self, error: OSError) -> None:
+        """The disk takes nothing: told once, until it takes again."""
         self._backlog.put_off()
+        if not self._told:
+            self._told = True
+            self._trouble(f"the journal {self.path} cannot be written ({error.strerror}): events wait in memory")
 
     def retry(self, now: bool = False) -> bool:
         """Write what waits, if it is time to try again (or `now`). Returns whether nothing waits any more."""
         with self._lock:
-            if not self._backlog or not (now or self._backlog.due()):
-                return not self._backlog
+            if not self._backlog.lines or not (now or self._backlog.due()):
+                return not self._backlog.lines
             try:
-                while self._backlog:
+                while self._backlog.lines:
                     self._backlog.written(os.write(self._descriptor, self._backlog.first()))
-            except OSError:
-                self._backlog.put_off()
+            except OSError as error:
+                self._put_off(error)
                 return False
-            self._told_back()
+            if self._told:
+                self._tell_back()
             return True
 
-    def _told_back(self) -> None:
+    def _tell_back(self) -> None:
+        self._told = False
         dropped, self._backlog.dropped = self._backlog.dropped, 0
         lost = f"; {dropped} events did not fit into memory and are lost" if dropped else ""
         self._trouble(f"the journal {self.path} can be written again{lost}")
@@ -157,13 +164,15 @@ class JournalWriter:
     @property
     def waiting(self) -> int:
         """Lines that wait in memory for the disk."""
-        return len(self._backlog)
+        return len(self._backlog.lines)
 
     def close(self) -> None:
         """Write what waits, as far as the disk takes it, and give the file back."""
         with self._lock:
             if self._descriptor >= 0:
-                self.retry(now=True)
+                if not self.retry(now=True):
+                    lost = self.waiting + self._backlog.dropped
+                    self._trouble(f"the journal {self.path} still cannot be written: {lost} events are lost")
                 self.abandon()
 
     def abandon(self) -> None:
@@ -171,12 +180,3 @@ class JournalWriter:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def _patiently(descriptor: int) -> bool:
-    """A reader that asks whether a file is locked holds it for a moment: try a few times."""
-    for _ in range(10):
-        time.sleep(0.01)
-        if locks.lock(descriptor) is not False:
-            return True
-    return False
