@@ -5,13 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trackhub.run import Run
 
-_open: weakref.WeakSet[Run] = weakref.WeakSet()
+_open: set[Run] = set()
+"""Runs that are not finished, kept alive: a run of a function that has returned is finished at exit like any other."""
 
 
 def how(error: BaseException | None) -> tuple[str, str]:
@@ -25,10 +25,18 @@ def how(error: BaseException | None) -> tuple[str, str]:
 
 def watch(run: Run) -> None:
     """Finish `run` when this process exits, and give it a file of its own in forked children."""
-    if not _open:
-        atexit.register(_finish_all)
-        _watch_forks()
+    _watch_exit()
     _open.add(run)
+
+
+def forget(run: Run) -> None:
+    """`run` is finished."""
+    _open.discard(run)
+
+
+def opened(path: str, rank: int) -> Run | None:
+    """The open run at `path` in this process, if there is one."""
+    return next((run for run in _open if run.is_at(path, rank)), None)
 
 
 def _finish_all() -> None:
@@ -43,10 +51,12 @@ def _forked() -> None:
         run._forked()
 
 
-def _watch_forks() -> None:
+def _watch_exit() -> None:
     global _watched
-    if not _watched and hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_forked)
+    if not _watched:
+        atexit.register(_finish_all)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_forked)
         _watched = True
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from trackhub.layout import safe_name
+
 
 def keep(source: Path, target: Path) -> Path | None:
     """Hard-link `source` to `target`, or copy it where links do not reach; None if it cannot be read.
 
     An existing target is never replaced: the new one gets a number.
     """
-    if not source.is_file():
+    try:
+        if not source.is_file():
+            return None
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
         return None
-    target.parent.mkdir(parents=True, exist_ok=True)
     for candidate in _numbered(target):
         try:
             os.link(source.resolve(), candidate)
@@ -23,6 +28,15 @@ def keep(source: Path, target: Path) -> Path | None:
             return _copy(source, candidate)
         return candidate
     return None
+
+
+def keep_named(source: str | os.PathLike[str], name: str | None, folder: Path) -> Path | None:
+    """`keep` the file under `name` (its own by default) in `folder`, whatever the name says never outside of it."""
+    try:
+        parts = Path(name or Path(source).name).parts
+    except TypeError:
+        return None
+    return keep(Path(source), folder.joinpath(*map(safe_name, parts)))
 
 
 def _copy(source: Path, target: Path) -> Path | None:
@@ -42,10 +56,11 @@ def _numbered(path: Path) -> list[Path]:
 
 def locate(path: str | os.PathLike[str], run: Path) -> Path | None:
     """`path` as it is from here, or else from inside the run folder; None if neither exists."""
-    for candidate in (Path(path).absolute(), run / path):
-        if candidate.exists():
-            return candidate
-    return None
+    try:
+        candidates = (Path(path).absolute(), run / path)
+    except TypeError:
+        return None
+    return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
 def relative(path: Path, run: Path) -> str:
@@ -54,7 +69,10 @@ def relative(path: Path, run: Path) -> str:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    if path.is_dir():
-        return sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())
-    return path.stat().st_size
+    """Bytes of a file, or of all files in a folder; 0 if they change while they are counted."""
+    try:
+        if path.is_dir():
+            return sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())
+        return path.stat().st_size
+    except OSError:
+        return 0

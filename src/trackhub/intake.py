@@ -11,6 +11,8 @@ from trackhub.journal.format import escape_key, spell
 
 PLAIN = frozenset({float, int})
 """The types that need no conversion."""
+LONGEST_INT = 13_000
+"""Bits of the longest integer that is kept: Python turns no longer one into text."""
 
 
 class Refusal(Exception):  # noqa: N818 - travels from a check to its report, never to the user
@@ -34,8 +36,7 @@ class Intake:
 
     def metrics(self, given: Any, step: int) -> dict[str, Any]:
         """`given` as numbers by key, nested mappings joined with "/"; what is no number is refused."""
-        if not isinstance(given, Mapping):
-            self.bad("", f"log_metrics takes a dict of numbers, not {type(given).__name__}", given, step)
+        if not self.is_mapping("log_metrics", given, step):
             return {}
         row: dict[str, Any] = {}
         self._collect(row, "", given, step)
@@ -43,10 +44,16 @@ class Intake:
             self.tell("empty", "", f"log_metrics got an empty dict at step {step}: nothing to log")
         return row
 
+    def is_mapping(self, call: str, given: Any, step: int | None) -> bool:
+        """Whether `given`, the argument of `call`, is a dict or the like; anything else is told and kept out."""
+        if not isinstance(given, Mapping):
+            self.bad("", f"{call} takes a dict, not {type(given).__name__}", given, step)
+        return isinstance(given, Mapping)
+
     def _collect(self, row: dict[str, Any], prefix: str, given: Mapping[Any, Any], step: int) -> None:
         for key, value in given.items():
             if not isinstance(key, str):
-                self.bad(repr(key), f"a metric's key is a string, not {type(key).__name__}", value, step)
+                self.bad(shown(key), f"a metric's key is a string, not {type(key).__name__}", value, step)
             elif isinstance(value, Mapping):
                 self._collect(row, f"{prefix}{key}/", value, step)
             else:
@@ -72,20 +79,20 @@ class Intake:
             return last + 1
         try:
             return given.__index__()  # type: ignore[no-any-return]
-        except (AttributeError, TypeError):
+        except Exception:  # noqa: BLE001 - numpy, torch and jax each raise their own
             return self._odd_step(given, last)
 
     def _odd_step(self, given: Any, last: int) -> int:
         try:
             value = float(given)
             step = int(value)
-        except (TypeError, ValueError, OverflowError):
-            self.strict(f"a step is an integer, not {given!r}")
-            self.tell("step", repr(given)[:40], f"a step is an integer, not {given!r}: logged at step {last + 1}")
+        except Exception:  # noqa: BLE001 - whatever an object does when it is asked for its number
+            self.strict(f"a step is an integer, not {shown(given)[:80]}")
+            self.tell("step", "", f"a step is an integer, not {shown(given)[:80]}: logged at step {last + 1}")
             return last + 1
         if step != value:
-            self.strict(f"a step is an integer, not {given!r}")
-            self.tell("step", "fraction", f"a step is an integer, not {given!r}: logged at step {step}")
+            self.strict(f"a step is an integer, not {value!r}")
+            self.tell("step", "fraction", f"a step is an integer, not {value!r}: logged at step {step}")
         return step
 
     def bad(self, key: str, reason: str, value: Any, step: int | None) -> None:
@@ -118,8 +125,22 @@ def number(value: Any) -> int | float | str:
     if isinstance(value, float):
         return spell(float(value))
     if isinstance(value, int):
-        return int(value)
+        return _bounded(int(value))
     return _unwrapped(value)
+
+
+def _bounded(value: int) -> int:
+    if value.bit_length() > LONGEST_INT:
+        raise Refusal("an integer of more than 4,000 digits cannot be written as text: log its logarithm")
+    return value
+
+
+def shown(value: Any) -> str:
+    """What `value` looks like, at most 2,000 characters; whatever its `repr` does."""
+    try:
+        return repr(value[:500] if isinstance(value, str | bytes | list | tuple) else value)[:2000]
+    except Exception:  # noqa: BLE001 - an object whose repr fails
+        return f"<{type(value).__name__}>"
 
 
 def _unwrapped(value: Any) -> int | float | str:
@@ -127,7 +148,7 @@ def _unwrapped(value: Any) -> int | float | str:
     if callable(item):
         try:
             inner = item()
-        except (ValueError, RuntimeError, TypeError) as error:
+        except Exception as error:
             raise Refusal("an array of several numbers is no scalar: log its mean, or its parts by name") from error
         if isinstance(inner, bool | int | float):
             return number(inner)
@@ -136,4 +157,7 @@ def _unwrapped(value: Any) -> int | float | str:
         raise Refusal("a string is no number: use log_message or log_params for text")
     if not hasattr(value, "__float__") or isinstance(value, complex):
         raise Refusal(f"{type(value).__name__} is no number")
-    return spell(float(value))
+    try:
+        return spell(float(value))
+    except Exception as error:
+        raise Refusal(f"{type(value).__name__} gives no number: {error}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from inspect import signature
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -81,7 +82,7 @@ def load(name: str) -> type:
         raise ConfigError(problem)
     try:
         loaded: type = known[name][0].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"tracker {name!r} does not import: {type(error).__name__}: {error}") from error
     return loaded
 
@@ -89,10 +90,17 @@ def load(name: str) -> type:
 def missing_sdk(name: str, plugin_class: type) -> str:
     """Why the SDK of a tracker cannot be imported, with the command that mends it; "" if it can."""
     needs = getattr(plugin_class, "needs", "")
-    if not needs or find_spec(needs) is not None:
+    if not needs or _is_importable(needs):
         return ""
     extra = getattr(plugin_class, "extra", "") or name
     return f"tracker {name!r} needs the package {needs}: pip install 'trackhub-ml[{extra}]'"
+
+
+def _is_importable(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def make(name: str, plugin_class: type, given: dict[str, Any]) -> object:
@@ -136,22 +144,24 @@ def describe(name: str) -> Description:
     found = Description(name, _claimants(claims), claims[0].dist.version if claims and claims[0].dist else "")
     try:
         plugin_class = load(name)
-        found.hooks = _hooks(name, plugin_class)
+        found.hooks = hooks(name, plugin_class)
         found.card = " ".join(str(getattr(plugin_class, "card", "")).split())
         found.facts = _facts(plugin_class)
         found.options = tuple(_options(plugin_class))
         found.reason = missing_sdk(name, plugin_class)
     except ConfigError as error:
         found.reason = str(error)
+    except Exception as error:  # noqa: BLE001 - one stranger's class must not hide the other trackers
+        found.reason = f"tracker {name!r} is not as a tracker has to be: {type(error).__name__}: {error}"
     found.ready = not found.reason
     return found
 
 
-def _hooks(name: str, plugin_class: type) -> tuple[str, ...]:
+def hooks(name: str, plugin_class: type) -> tuple[str, ...]:
     """The hooks of a plugin.
 
     Raises:
-        ConfigError: one that does not exist, has unknown arguments, or lacks its `@hookimpl`.
+        ConfigError: one that does not exist, has unknown or defaulted arguments, or lacks its `@hookimpl`.
     """
     from trackhub.delivery.facade import HOOKS, Tracker
 
@@ -159,7 +169,17 @@ def _hooks(name: str, plugin_class: type) -> tuple[str, ...]:
     bare = [hook for hook in HOOKS if callable(getattr(plugin_class, hook, None)) and not tracker.has(hook)]
     if bare:
         raise ConfigError(f"tracker {name!r}: {', '.join(bare)} lacks @hookimpl and would never be called")
+    for hook in tracker.hooks:
+        if never := _never_passed(getattr(plugin_class, hook)):
+            raise ConfigError(f"tracker {name!r}: {hook} never gets {never}: it wants arguments without defaults")
     return tracker.hooks
+
+
+def _never_passed(function: Any) -> str:
+    """The arguments that pluggy leaves out."""
+    parameters = signature(function).parameters.values()
+    left_out = (one for one in parameters if one.default is not one.empty or one.kind is one.KEYWORD_ONLY)
+    return ", ".join(one.name for one in left_out)
 
 
 def _facts(plugin_class: type) -> dict[str, str]:

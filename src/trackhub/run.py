@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from trackhub import files
+from trackhub.endings import forget
 from trackhub.errors import TrackhubError
-from trackhub.events import Artifact, Checkpoint, Event, Message, Params, Rejected, RunEnded
-from trackhub.intake import PLAIN, Intake, number
-from trackhub.journal.format import jsonable
+from trackhub.events import STATUSES, Artifact, Checkpoint, Event, Message, Params, Rejected, RunEnded
+from trackhub.intake import PLAIN, Intake, number, shown
+from trackhub.journal.format import escape_key, jsonable
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder
 from trackhub.secrets import redact, redact_text
 from trackhub.tell import tell
-from trackhub.tensors import Deferred, on_device
+from trackhub.tensors import Copy, Deferred, on_device
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -76,11 +77,12 @@ class Run:
         if type(step) is not int:
             step = self._intake.step(step, self._step)
         try:
-            plain = metrics.keys() <= self._known and PLAIN.issuperset(map(type, metrics.values()))
+            plain = type(metrics) is dict and metrics.keys() <= self._known
+            plain = plain and PLAIN.issuperset(map(type, metrics.values()))
             plain = plain and isfinite(sum(metrics.values())) and len(metrics) > 0
-        except (AttributeError, TypeError, OverflowError):
+        except (TypeError, OverflowError):
             plain = False
-        if plain and step >= self._step and not self._deferred.active:
+        if plain and step >= self._step and not self._deferred.queue:
             self._step = step
             (self._writer or self._journal()).append_metrics(now, step, metrics)  # type: ignore[arg-type]
         else:
@@ -91,7 +93,7 @@ class Run:
         if step < self._step:
             self._intake.tell("back", "", f"the step went back from {self._step} to {step}: logged as it is")
         pending = (
-            {key: value for key, value in metrics.items() if on_device(value)} if isinstance(metrics, dict) else {}
+            {key: value for key, value in metrics.items() if on_device(value)} if isinstance(metrics, Mapping) else {}
         )
         row = self._intake.metrics(
             {key: 0.0 if key in pending else value for key, value in metrics.items()} if pending else metrics, step
@@ -99,20 +101,41 @@ class Run:
         if not row:
             return
         self._step = step
-        if not pending and not self._deferred.active:
+        if not pending and not self._deferred.queue:
             self._journal().append_metrics(now, step, row)
             return
-        copies = {key: self._deferred.begin(value) for key, value in pending.items()}
+        copies = {escape_key(key): self._begin(value) for key, value in pending.items() if isinstance(key, str)}
 
         def write() -> None:
-            arrived = {key: number(copy.value()) for key, copy in copies.items()}
-            self._journal().append_metrics(now, step, {**row, **arrived})
+            arrived = {key: self._arrived(key, copy, step) for key, copy in copies.items()}
+            whole = {key: value for key, value in {**row, **arrived}.items() if value is not None}
+            if whole:
+                self._journal().append_metrics(now, step, whole)
 
-        self._deferred.add(list(copies.values()), write)
+        self._deferred.add([copy for copy in copies.values() if not isinstance(copy, Exception)], write)
+
+    def _begin(self, tensor: Any) -> Copy | Exception:
+        try:
+            return self._deferred.begin(tensor)
+        except Exception as error:  # noqa: BLE001 - whatever a device says, it is told when the row is written
+            return error
+
+    def _arrived(self, key: str, copy: Copy | Exception, step: int) -> int | float | str | None:
+        """The value of a copy; None, told and journaled as rejected, where the device does not give it."""
+        try:
+            if isinstance(copy, Exception):
+                raise copy
+            return number(copy.value())
+        except Exception as error:  # noqa: BLE001 - a device that fails must not end what is not about logging
+            reason = f"its value could not be read from the device: {error}"
+            self._intake.tell("bad", key, f"metric {key[:80]!r} is kept out: {reason}")
+            self._refuse(key, reason, "", step)
+            return None
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Add to the configuration. Values that look like credentials are redacted before they are written."""
-        self._append(Params, params=jsonable(redact(dict(params))))
+        if self._intake.is_mapping("log_params", params, None):
+            self._append(Params, params=jsonable(redact(dict(params))))
 
     def log_message(self, text: str, level: str = "info") -> None:
         """Log a line for people; an alert is a message with the level "warning" or "error"."""
@@ -120,9 +143,9 @@ class Run:
 
     def log_artifact(self, path: str | os.PathLike[str], name: str | None = None, **metadata: Any) -> None:
         """Keep a file with the run: hard-linked (or copied) under `artifacts/`, so that it outlives the original."""
-        kept = files.keep(Path(path), self._folder.artifacts / (name or Path(path).name))
+        kept = files.keep_named(path, name, self._folder.artifacts)
         if kept is None:
-            self._intake.bad(str(path), "the file does not exist or cannot be read", path, None)
+            self._intake.bad(str(path), "the file does not exist, or cannot be read or kept", path, None)
             return
         relative = kept.relative_to(self.path).as_posix()
         size = kept.stat().st_size
@@ -150,7 +173,7 @@ class Run:
     def _append(self, event_type: type[Event], **fields: Any) -> None:
         """Write one event now, or behind the values that are still on their way from a device."""
         now = time.time()
-        if self._deferred.active:
+        if self._deferred.queue:
             self._deferred.add([], lambda: self._write(event_type, now, fields))
         else:
             self._write(event_type, now, fields)
@@ -159,8 +182,8 @@ class Run:
         self._journal().append(event_type, now, **fields)
 
     def _refuse(self, key: str, reason: str, value: Any, step: int | None) -> None:
-        looks = redact_text(repr(value)[:200])
-        self._append(Rejected, key=jsonable(key[:1000]), reason=reason, value=jsonable(looks), step=step)
+        looks = redact_text(shown(value))[:200]
+        self._append(Rejected, key=jsonable(key[:1000]), reason=reason, value=looks, step=step)
 
     def _journal(self) -> JournalWriter:
         """The file that this process writes: its own one in a forked child.
@@ -173,8 +196,12 @@ class Run:
                 raise TrackhubError(f"run {self.name} is over ({self.status}): trackhub.resume({str(self.path)!r})")
             path = self._folder.rank_journal(self._header.rank, self._header.attempt, os.getpid())
             header = new_header(self.id, self._header.run_name, self._header.rank, self._header.attempt)
-            self._writer = JournalWriter(path, header, trouble=tell)
+            self._writer = JournalWriter(path, header, reopen=True, trouble=tell)
         return self._writer
+
+    def is_at(self, path: str, rank: int) -> bool:
+        """Whether this is the run at `path`, as `rank` sees it."""
+        return str(self.path) == path and self._header.rank == rank
 
     def _forked(self) -> None:
         """In a forked child: the parent's file is not ours, nor what it still waits for."""
@@ -207,12 +234,16 @@ class Run:
         if self.status != "running":
             return
         self._deferred.drain()
+        if status not in STATUSES[1:]:
+            self._intake.strict(f"a status is one of {', '.join(STATUSES[1:])}, not {status!r}")
+            status, reason = "finished", reason or str(status)
         owns = os.getpid() == self._owner
         if owns and self._header.rank == 0:
-            self._append(RunEnded, status=status, reason=jsonable(redact_text(reason)))
+            self._append(RunEnded, status=status, reason=redact_text(reason)[:2000])
         if self._writer is not None:
             self._writer.close()
         self._writer, self.status = None, status
+        forget(self)
         if owns and self._delivery is not None:
             self._delivery.finish(self.finish_timeout if timeout is None else timeout)
 

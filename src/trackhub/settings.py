@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from trackhub.errors import ConfigError
+from trackhub.secrets import REDACTED
 
 Trackers = str | Iterable[str] | Mapping[str, Mapping[str, Any]] | None
 """How a user names trackers: "swanlab,csv", ["swanlab", "csv"], or {"mlflow": {"tracking_uri": ...}}."""
@@ -43,7 +44,14 @@ def select(trackers: Trackers = None, options: Mapping[str, Mapping[str, Any]] |
     return Selection(names, {name: _options(name, [from_file, chosen, options]) for name in names})
 
 
+def disclosed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they were stored, but for those that were redacted: these come from the environment again."""
+    return {key: value for key, value in options.items() if REDACTED not in str(value)}
+
+
 def _names(trackers: Any) -> tuple[str, ...]:
+    if not isinstance(trackers, Iterable):
+        raise ConfigError(f"trackers are names, as in 'swanlab,csv', not {trackers!r}")
     parts = trackers.split(",") if isinstance(trackers, str) else list(trackers)
     strangers = [part for part in parts if not isinstance(part, str)]
     if strangers:
@@ -59,6 +67,8 @@ def _options(name: str, layers: list[Any]) -> dict[str, Any]:
 
 def _section(layer: Any, name: str) -> dict[str, Any]:
     found = layer.get(name) if isinstance(layer, Mapping) else None
+    if not isinstance(found, Mapping | None):
+        raise ConfigError(f"the options of tracker {name!r} are a mapping, not {found!r}")
     return {str(key).replace("-", "_"): value for key, value in (found or {}).items()}
 
 
@@ -76,7 +86,7 @@ def _from_file() -> Any:
 
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"TRACKHUB_CONFIG={path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"TRACKHUB_CONFIG={path} holds no mapping; it wants `trackers: {{csv: {{}}, ...}}`")

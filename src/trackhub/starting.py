@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trackhub import ranks
-from trackhub.endings import watch
+from trackhub.endings import opened, watch
 from trackhub.errors import ConfigError, JournalError
 from trackhub.events import Params, Rewind, RunStarted
 from trackhub.journal.format import jsonable
@@ -19,7 +19,7 @@ from trackhub.layout import RunFolder, find_run, safe_name
 from trackhub.layout import runs_dir as resolve_runs_dir
 from trackhub.run import Run
 from trackhub.secrets import redact, redact_argv
-from trackhub.settings import Selection, Trackers, select
+from trackhub.settings import Selection, Trackers, disclosed, select
 from trackhub.tell import tell
 
 FINISH_TIMEOUT = 30.0
@@ -60,7 +60,7 @@ def start(
     """
     if joined := ranks.joined(resolve_runs_dir(runs_dir)):
         return join(*joined)
-    selection = _checked(select(trackers, options))
+    selection, mode = _checked(select(trackers, options)), _mode(delivery)
     folder = _new_folder(resolve_runs_dir(runs_dir), name or "run")
     header = new_header(os.urandom(8).hex(), folder.path.name)
     writer = JournalWriter(folder.rank_journal(0), header, trouble=tell)
@@ -74,11 +74,11 @@ def start(
         group=group,
         job_type=job_type,
         argv=tuple(redact_argv(sys.argv)),
-        cwd=str(Path.cwd()),
+        cwd=_cwd(),
     )
     if config:
         writer.append(Params, params=jsonable(redact(dict(config))))
-    return _running(folder, writer, selection, finish_timeout, delivery)
+    return _running(folder, writer, selection, finish_timeout, mode)
 
 
 def resume(
@@ -108,7 +108,9 @@ def resume(
     before = state(folder)
     if writer_alive(folder):
         raise ConfigError(f"run {before.name} is still being written by process {before.pid}: end it first")
-    selection = _checked(select(trackers if trackers is not None else before.trackers, options or before.options))
+    as_before = {name: disclosed(before.options.get(name, {})) for name in before.trackers}
+    selection = _checked(select(as_before or "none" if trackers is None else trackers, options))
+    mode = _mode(delivery)
     attempt = before.attempt + 1
     header = new_header(before.id, folder.path.name, attempt=attempt)
     writer = JournalWriter(folder.rank_journal(0, attempt), header, trouble=tell)
@@ -120,12 +122,12 @@ def resume(
         options=jsonable(redact(selection.options)),
         tags=before.tags,
         argv=tuple(redact_argv(sys.argv)),
-        cwd=str(Path.cwd()),
+        cwd=_cwd(),
     )
     if step is not None and step < before.last_step:
         writer.append(Rewind, step=step)
     last_step = before.last_step if step is None else step
-    return _running(folder, writer, selection, finish_timeout, delivery, last_step)
+    return _running(folder, writer, selection, finish_timeout, mode, last_step)
 
 
 def join(path: str, rank: int = 0) -> Run:
@@ -133,14 +135,31 @@ def join(path: str, rank: int = 0) -> Run:
     folder = find_run(path)
     from trackhub.journal.state import state
 
+    if here := opened(str(folder.path), rank):
+        return here
     before = state(folder)
     pid = None if rank and not folder.rank_journal(rank, before.attempt).exists() else os.getpid()
     header = new_header(before.id, folder.path.name, rank, before.attempt)
-    writer = JournalWriter(folder.rank_journal(rank, before.attempt, pid), header, trouble=tell)
+    path_here = folder.rank_journal(rank, before.attempt, pid)
+    writer = JournalWriter(path_here, header, reopen=pid is not None, trouble=tell)
     run = Run(folder, writer, before.trackers, last_step=before.last_step)
     run._owner = -1
     watch(run)
     return run
+
+
+def _cwd() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return ""
+
+
+def _mode(delivery: str | None) -> str:
+    mode = delivery or os.environ.get("TRACKHUB_DELIVERY") or "live"
+    if mode not in ("live", "later"):
+        raise ConfigError(f"delivery={mode!r} is neither 'live' nor 'later'")
+    return mode
 
 
 def _checked(selection: Selection) -> Selection:
@@ -178,14 +197,11 @@ def _running(
     writer: JournalWriter,
     selection: Selection,
     finish_timeout: float,
-    delivery: str | None,
+    mode: str,
     last_step: int = -1,
 ) -> Run:
     from trackhub.delivery.launch import Delivery
 
-    mode = delivery or os.environ.get("TRACKHUB_DELIVERY") or "live"
-    if mode not in ("live", "later"):
-        raise ConfigError(f"delivery={mode!r} is neither 'live' nor 'later'")
     carried = Delivery(folder, selection, live=mode == "live")
     carried.start()
     run = Run(folder, writer, selection.names, carried, finish_timeout, last_step)

@@ -79,45 +79,43 @@ class Deferred:
 
     def __init__(self, begin: Callable[[Any], Copy] | None = None) -> None:
         self._begin = begin
-        self._queue: deque[tuple[list[Copy], Callable[[], None]]] = deque()
+        self.queue: deque[tuple[list[Copy], Callable[[], None]]] = deque()
+        """What is pending; while it is not empty, what follows has to queue up too."""
         self._copies = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether anything is pending: then what follows has to queue up too."""
-        return bool(self._queue)
 
     def begin(self, tensor: Any) -> Copy:
         """Start copying `tensor`."""
         if self._begin is None:
             self._begin = CudaCopies().begin
-        while self._copies >= SLOTS - 1 and self._queue:
+        while self._copies >= SLOTS - 1 and self.queue:
             self._write_first(wait=True)
-        self._copies += 1
-        return self._begin(tensor)
+        copy = self._begin(tensor)
+        with self._changed:
+            self._copies += 1
+        return copy
 
     def add(self, copies: list[Copy], write: Callable[[], None]) -> None:
-        """Call `write` when all of `copies` have arrived and everything before it is written."""
+        """Call `write` when all of `copies` have arrived and everything before it is written. It must not raise."""
         with self._changed:
-            self._queue.append((copies, write))
+            self.queue.append((copies, write))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="trackhub-copies", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
-        if len(self._queue) > LIMIT:
+        if len(self.queue) > LIMIT:
             self._write_first(wait=True)
 
     def drain(self) -> None:
         """Wait for every pending copy and write its event."""
-        while self._queue:
+        while self.queue:
             self._write_first(wait=True)
 
     def _work(self) -> None:
         while True:
             with self._changed:
-                if not self._queue and not self._changed.wait_for(lambda: bool(self._queue), timeout=5):
+                if not self.queue and not self._changed.wait_for(lambda: bool(self.queue), timeout=5):
                     self._thread = None
                     return
             if not self._write_first(wait=False):
@@ -126,14 +124,20 @@ class Deferred:
     def _write_first(self, wait: bool) -> bool:
         """Write the oldest event if its copies are there, or once they are. Returns whether it was written."""
         with self._changed:
-            if not self._queue:
+            if not self.queue:
                 return False
-            copies, write = self._queue[0]
-            if not wait and not all(copy.arrived() for copy in copies):
+            copies, write = self.queue[0]
+            if not wait and not all(map(_arrived, copies)):
                 return False
-            for copy in copies:
-                copy.value()
             write()
-            self._queue.popleft()
+            self.queue.popleft()
             self._copies -= len(copies)
             return True
+
+
+def _arrived(copy: Copy) -> bool:
+    """Whether `copy.value` returns, or raises, at once."""
+    try:
+        return copy.arrived()
+    except RuntimeError:
+        return True

@@ -47,7 +47,7 @@ def _show(found: list[State], base: str) -> None:
     colours = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "unreadable": "red"}
     listing = table("name", "status", "started", "last step", "trackers", "reason", numbers=("last step",))
     for one in found:
-        colour = colours[one.status]
+        colour = colours.get(one.status, "white")
         listing.add_row(
             one.name,
             f"[{colour}]{one.status}[/{colour}]",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from trackhub.cli.common import add_json, add_runs_dir, print_json
 
 if TYPE_CHECKING:
     from trackhub.delivery.sync import Outcome
+    from trackhub.layout import RunFolder
 
 CODES = {"delivered": 0, "left": 1, "running": 3}
 
@@ -49,9 +51,22 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(*problems)
     named = [find_run(one, arguments.runs_dir) for one in arguments.run]
     folders = named or all_runs(runs_dir(arguments.runs_dir))
-    outcomes = [sync(folder, to, options, arguments.timeout) for folder in folders]
+    outcomes = [sync(folder, to, options, arguments.timeout) for folder in folders if named or _is_readable(folder)]
     _show([outcome for outcome in outcomes if named or outcome.worked], arguments.json)
     return min((CODES[outcome.result] for outcome in outcomes if CODES[outcome.result]), default=0)
+
+
+def _is_readable(folder: RunFolder) -> bool:
+    """One broken journal must not keep the other runs from being delivered."""
+    from trackhub.errors import JournalError
+    from trackhub.journal.state import state
+
+    try:
+        state(folder)
+    except JournalError as error:
+        print(f"trackhub sync: {folder.path} is left out: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _show(outcomes: list[Outcome], as_json: bool) -> None:

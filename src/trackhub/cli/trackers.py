@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from trackhub.cli.common import add_json, print_json
@@ -26,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.name and (problems := check_names((arguments.name,))):
         raise ConfigError(*problems)
-    found = [describe(name) for name in ([arguments.name] if arguments.name else installed())]
+    with redirect_stdout(sys.stderr):  # what a plugin prints when it is imported is no part of the listing
+        found = [describe(name) for name in ([arguments.name] if arguments.name else installed())]
     if arguments.json:
         print_json(found[0] if arguments.name else found)
     elif arguments.name:

@@ -13,6 +13,7 @@ import msgspec
 from trackhub.delivery.protocol import Orders
 from trackhub.delivery.spawn import command, environment
 from trackhub.processes import start_time
+from trackhub.tell import tell
 
 if TYPE_CHECKING:
     from trackhub.layout import RunFolder
@@ -47,7 +48,11 @@ class Delivery:
 
     def start(self) -> None:
         """Start the supervisor, and a thread that starts it again should it die."""
-        self._process = spawn(self._folder, self._orders)
+        try:
+            self._process = spawn(self._folder, self._orders)
+        except OSError as error:
+            tell(f"the deliveries could not be started ({error}): trackhub sync {self._folder.path} makes up for it")
+            return
         threading.Thread(target=self._keep_alive, name="trackhub-supervisor", daemon=True).start()
 
     def _keep_alive(self) -> None:

@@ -12,6 +12,8 @@ from hashlib import sha256
 from trackhub.plugin import Limits
 
 _EXACT = 2**53
+KEPT_LENGTH = 500
+"""Characters of a key in the receipt: a longer one is cut there, and no longer itself."""
 _NOT_UTF8 = "[\ud800-\udfff]"
 
 
@@ -27,7 +29,8 @@ class Mapper:
         self._limits = limits
         self._forbidden = re.compile(f"(?:{limits.key_forbidden})|{_NOT_UTF8}" if limits.key_forbidden else _NOT_UTF8)
         self._keys: dict[str, str] = {}
-        self._taken: dict[str, str] = {mapped: original for original, mapped in (known or {}).items()}
+        whole = ((original, mapped) for original, mapped in (known or {}).items() if len(original) < KEPT_LENGTH)
+        self._taken: dict[str, str] = {mapped: original for original, mapped in whole}
 
     def row(self, metrics: dict[str, float]) -> tuple[dict[str, float], dict[str, str]]:
         """(the row as the backend takes it, what was changed: original key to mapped key or reason)."""

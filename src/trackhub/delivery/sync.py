@@ -17,8 +17,7 @@ from trackhub.delivery.receipt import Receipt, delivering, receipts
 from trackhub.delivery.waiting import Patience
 from trackhub.journal.state import State, state
 from trackhub.layout import RunFolder
-from trackhub.secrets import REDACTED
-from trackhub.settings import select
+from trackhub.settings import disclosed, select
 
 TICK = 0.1
 PATIENCE = 30.0
@@ -64,13 +63,9 @@ def sync(
 
 def _orders(folder: RunFolder, names: tuple[str, ...], run: State, options: Mapping[str, Any]) -> Orders:
     """What a supervisor is to do: with the run's options, but for those that were redacted on disk."""
-    stored = {name: _disclosed(run.options.get(name, {})) for name in names}
+    stored = {name: disclosed(run.options.get(name, {})) for name in names}
     selection = select(stored, options)
     return Orders(folder=str(folder.path), trackers=names, options=selection.options, live=False)
-
-
-def _disclosed(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if REDACTED not in str(value)}
 
 
 class _Watch:

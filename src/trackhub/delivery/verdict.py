@@ -42,6 +42,7 @@ def problems(name: str, options: dict[str, Any]) -> list[str]:
     """What is wrong with one tracker; loads its module here."""
     try:
         plugin_class = registry.load(name)
+        registry.hooks(name, plugin_class)
         missing = registry.missing_sdk(name, plugin_class)
         registry.make(name, plugin_class, options)
     except ConfigError as error:
