@@ -109,7 +109,10 @@ class RunInfo(Protocol):
         """The folder that holds this run and its siblings."""
 
     def remember(self, **facts: Any) -> None:
-        """Put the tracker's own facts, e.g. ``run_id=..., url=...``, on disk at once."""
+        """Put the tracker's own facts, e.g. ``run_id=..., url=...``, on disk at once.
+
+        Those whose name begins with an underscore are not shown to people.
+        """
 
 
 class Retry(Exception):  # noqa: N818 - a verdict, not an error

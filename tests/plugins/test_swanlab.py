@@ -20,7 +20,7 @@ import yaml
 from swanlab_reader import folders, of_kind, points, records
 from trackhub_swanlab import SwanlabTracker
 
-from trackhub import registry
+from trackhub import making
 from trackhub.delivery.facade import Tracker
 from trackhub.errors import ConfigError
 from trackhub.events import Message
@@ -333,12 +333,12 @@ def test_cloud_without_a_key_names_the_variable(monkeypatch: pytest.MonkeyPatch,
 )
 def test_wrong_options_are_told_before_anything_starts(given: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(complaint)):
-        registry.make("swanlab", SwanlabTracker, given)
+        making.make("swanlab", SwanlabTracker, given)
 
 
 def test_right_options_are_taken() -> None:
     given = {"project": "a-b.c", "workspace": "us", "fragment_events": "7", "host": None}
-    registry.make("swanlab", SwanlabTracker, given)
+    making.make("swanlab", SwanlabTracker, given)
 
 
 def test_cloud_states_its_own_rule() -> None:

@@ -36,7 +36,7 @@ def progress_table(receipts: Iterable[Receipt]) -> Table:
 
 
 def _state(receipt: Receipt) -> str:
-    colour = _COLOURS.get(receipt.state, "cyan")
+    colour = "yellow" if receipt.rejected else _COLOURS.get(receipt.state, "cyan")
     return f"[{colour}]{receipt.state}[/{colour}]"
 
 

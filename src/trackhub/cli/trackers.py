@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from trackhub.cli.common import add_json, print_json
 
 if TYPE_CHECKING:
-    from trackhub.registry import Description
+    from trackhub.cards import Description
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -23,8 +23,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the trackers, or show one."""
+    from trackhub.cards import describe
     from trackhub.errors import ConfigError
-    from trackhub.registry import check_names, describe, installed
+    from trackhub.registry import check_names, installed
 
     if arguments.name and (problems := check_names((arguments.name,))):
         raise ConfigError(*problems)

@@ -123,6 +123,6 @@ class Attempts:
 
 def words(error: BaseException) -> str:
     """An exception as one redacted line, at most 500 characters."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
     kind = "" if isinstance(error, Retry | Rejected | ConfigError | Parked) else f"{type(error).__name__}: "
     return redact_text(f"{kind}{text}")[:500] or type(error).__name__

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.attempts import Attempts, Parked, Reopen, Stopped
 from trackhub.delivery.context import RunContext
-from trackhub.delivery.cursor import Progress, Rejection
+from trackhub.delivery.cursor import Progress
 from trackhub.delivery.facade import Tracker
 from trackhub.delivery.handover import Handover
 from trackhub.delivery.protocol import Word
@@ -176,7 +176,7 @@ class Courier:
             try:
                 self._attempts.call(lambda: self._tracker.on_run_end(status, summary(self._folder)), ("end", 0))
             except Rejected as rejected:
-                self._cursor.handed.add_rejection(Rejection("", 0, f"on_run_end({status!r})", str(rejected)))
+                self._cursor.handed.add_rejection("", 0, f"on_run_end({status!r})", str(rejected))
             self._cursor.handed.ended = status
         self._dirty = True
         self._flush()

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from trackhub import registry
+from trackhub import making, registry
 from trackhub.delivery.attempts import Parked, words
 from trackhub.delivery.courier import Courier
 from trackhub.delivery.protocol import Orders, Word
@@ -61,7 +61,7 @@ def _maker(name: str, options: dict[str, Any]) -> Callable[[], object]:
     plugin_class = registry.load(name)
     if missing := registry.missing_sdk(name, plugin_class):
         raise TrackhubError(missing)
-    return lambda: registry.make(name, plugin_class, options)
+    return lambda: making.make(name, plugin_class, options)
 
 
 def _own_voice() -> Callable[[Word], None]:

@@ -15,6 +15,7 @@ import msgspec
 
 from trackhub.errors import JournalError
 from trackhub.events import FORMAT
+from trackhub.journal.format import escape_key, jsonable
 from trackhub.journal.tail import Position
 
 KEPT = 100
@@ -52,16 +53,16 @@ class Progress(msgspec.Struct):
         fields = {"positions": dict(self.positions), "mapped": dict(self.mapped), "rejections": list(self.rejections)}
         return msgspec.structs.replace(self, **fields)
 
-    def add_rejection(self, rejection: Rejection) -> None:
+    def add_rejection(self, file: str, n: int, what: str, reason: str) -> None:
         """Count one rejection, and keep its words while there is room."""
         self.rejected += 1
         if len(self.rejections) < KEPT:
-            self.rejections.append(rejection)
+            self.rejections.append(Rejection(file, n, jsonable(what), jsonable(reason)))
 
     def add_mapping(self, original: str, mapped: str) -> None:
         """Keep how `original` was mapped, while there is room."""
         if len(self.mapped) < KEPT:
-            self.mapped[original[:500]] = mapped[:600]
+            self.mapped[escape_key(original)[:500]] = mapped[:600]
 
 
 class Cursor(msgspec.Struct):

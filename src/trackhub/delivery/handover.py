@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from trackhub.delivery.attempts import Attempts, Reopen
-from trackhub.delivery.cursor import Cursor, Rejection
+from trackhub.delivery.cursor import Cursor
 from trackhub.delivery.facade import Tracker
 from trackhub.delivery.mapping import Mapper
 from trackhub.events import Artifact, Checkpoint, Media, Message, Metrics, Params, Rewind, RunEnded, RunStarted
@@ -140,7 +140,7 @@ class Handover:
 
     def _set_aside(self, item: Item, reason: str) -> None:
         self._refused[_key(item)] = reason
-        self._cursor.handed.add_rejection(Rejection(item.file, item.event.n, _what(item), reason))
+        self._cursor.handed.add_rejection(item.file, item.event.n, _what(item), reason)
         self._passed(item)
 
     def _take_one(self, item: Item) -> None:

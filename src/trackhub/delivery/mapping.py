@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
+from trackhub.journal.format import unescape_key
 from trackhub.plugin import Limits
 
 _EXACT = 2**53
@@ -29,7 +30,11 @@ class Mapper:
         self._limits = limits
         self._forbidden = re.compile(f"(?:{limits.key_forbidden})|{_NOT_UTF8}" if limits.key_forbidden else _NOT_UTF8)
         self._keys: dict[str, str] = {}
-        whole = ((original, mapped) for original, mapped in (known or {}).items() if len(original) < KEPT_LENGTH)
+        whole = (
+            (unescape_key(original), mapped)
+            for original, mapped in (known or {}).items()
+            if len(original) < KEPT_LENGTH
+        )
         self._taken: dict[str, str] = {mapped: original for original, mapped in whole}
 
     def row(self, metrics: dict[str, float]) -> tuple[dict[str, float], dict[str, str]]:

@@ -87,7 +87,7 @@ def _receipt(folder: RunFolder, name: str, status: SupervisorStatus | None) -> R
         state=shown,
         reason="" if shown == "delivered" else _reason(word, shown),
         rule=cursor.rule,
-        where=", ".join(f"{key} {value}" for key, value in cursor.remembered.items()),
+        where=", ".join(f"{key} {value}" for key, value in cursor.remembered.items() if not key.startswith("_")),
         rejections=[f"{item.what}: {item.reason}" for item in progress.rejections],
         mappings=progress.mapped,
         told=cursor.told,

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from trackhub import registry
+from trackhub import making, registry
 from trackhub.delivery.spawn import command, environment
 from trackhub.errors import ConfigError
 
@@ -42,9 +42,9 @@ def problems(name: str, options: dict[str, Any]) -> list[str]:
     """What is wrong with one tracker; loads its module here."""
     try:
         plugin_class = registry.load(name)
-        registry.hooks(name, plugin_class)
+        making.hooks(name, plugin_class)
         missing = registry.missing_sdk(name, plugin_class)
-        registry.make(name, plugin_class, options)
+        making.make(name, plugin_class, options)
     except ConfigError as error:
         return list(error.problems)
     return [missing] if missing else []

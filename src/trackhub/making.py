@@ -1,0 +1,69 @@
+"""A tracker from its plugin class: options checked and converted, hooks checked against the specification."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+import msgspec
+
+from trackhub.delivery.facade import HOOKS, Tracker
+from trackhub.errors import ConfigError
+from trackhub.plugin import Options
+from trackhub.registry import meant
+
+
+def make(name: str, plugin_class: type, given: dict[str, Any]) -> object:
+    """An instance of the plugin class, with its options checked and converted.
+
+    Raises:
+        ConfigError: an option that does not exist, or of the wrong type; all of them at once.
+    """
+    options_class: type[Options] | None = getattr(plugin_class, "Options", None)
+    if options_class is None and not given:
+        return plugin_class()
+    fields = {} if options_class is None else {field.name: field for field in msgspec.structs.fields(options_class)}
+    problems = [_unknown_option(name, key, fields) for key in given if key not in fields]
+    problems += [problem for key in given if key in fields and (problem := _wrong(name, key, given, fields[key].type))]
+    if problems:
+        raise ConfigError(*problems)
+    try:
+        return plugin_class(msgspec.convert(given, options_class, strict=False))
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(f"tracker {name!r}: {error}. Its options: trackhub trackers {name}") from error
+
+
+def _unknown_option(name: str, key: str, fields: dict[str, Any]) -> str:
+    known = ", ".join(fields) or "none"
+    return f"tracker {name!r} has no option {key!r}.{meant(key, fields)} It has: {known} (trackhub trackers {name})"
+
+
+def _wrong(name: str, key: str, given: dict[str, Any], kind: Any) -> str:
+    try:
+        msgspec.convert(given[key], kind, strict=False)
+    except msgspec.ValidationError as error:
+        return f"tracker {name!r}, option {key!r}: {error} (trackhub trackers {name})"
+    return ""
+
+
+def hooks(name: str, plugin_class: type) -> tuple[str, ...]:
+    """The hooks of a plugin.
+
+    Raises:
+        ConfigError: one that does not exist, has unknown or defaulted arguments, or lacks its `@hookimpl`.
+    """
+    tracker = Tracker(name, plugin_class)
+    bare = [hook for hook in HOOKS if callable(getattr(plugin_class, hook, None)) and not tracker.has(hook)]
+    if bare:
+        raise ConfigError(f"tracker {name!r}: {', '.join(bare)} lacks @hookimpl and would never be called")
+    for hook in tracker.hooks:
+        if never := _never_passed(getattr(plugin_class, hook)):
+            raise ConfigError(f"tracker {name!r}: {hook} never gets {never}: it wants arguments without defaults")
+    return tracker.hooks
+
+
+def _never_passed(function: Any) -> str:
+    """The arguments that pluggy leaves out."""
+    parameters = signature(function).parameters.values()
+    left_out = (one for one in parameters if one.default is not one.empty or one.kind is one.KEYWORD_ONLY)
+    return ", ".join(one.name for one in left_out)
