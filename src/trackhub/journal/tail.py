@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 from zlib import crc32
 
 import msgspec
@@ -62,13 +63,19 @@ class Tail:
         try:
             with self.path.open("rb") as file:
                 self._read_header(file.readline())
-                file.seek(self.position.offset)
-                chunk = file.read(CHUNK)
-                while b"\n" not in chunk and (more := file.read(CHUNK)):
-                    chunk += more
+                return self._read_on(file)
         except FileNotFoundError:
             return []
-        return self._events(chunk)
+
+    def _read_on(self, file: BinaryIO) -> list[tuple[Event, Position]]:
+        """The events of the next chunk that holds any."""
+        while True:
+            file.seek(self.position.offset)
+            chunk = file.read(CHUNK)
+            while b"\n" not in chunk and (more := file.read(CHUNK)):
+                chunk += more
+            if (found := self._events(chunk)) or b"\n" not in chunk:
+                return found
 
     def _read_header(self, line: bytes) -> None:
         if self.header is None and line.endswith(b"\n"):
