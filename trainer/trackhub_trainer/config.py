@@ -33,7 +33,7 @@ class Config:
 
     max_steps: int | None = setting(None, "optimizer steps (default: 125)", least=1)
     batch_size: int | None = setting(None, "questions per step (default: 8, 16 or 32, by the data's size)", least=1)
-    lr: float | None = setting(None, "learning rate of stage 1 (default: 1e-4; 1e-2 for the tiny model)", above=0)
+    lr: float | None = setting(None, "learning rate of stage 1 (default: 1e-4; 5e-4 for the tiny model)", above=0)
     lr2: float | None = setting(None, "learning rate of stage 2 (default: a tenth of --lr)", least=0)
     stage1_steps: int | None = setting(None, "steps of stage 1 (default: 60 %% of the steps)", least=0)
     stage2_steps: int | None = setting(None, "steps of stage 2 (default: the rest)", least=0)

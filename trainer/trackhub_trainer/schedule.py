@@ -14,7 +14,7 @@ LAST = 50
 """The last steps that leave a checkpoint each."""
 STAGE1 = 0.6
 """The share of the steps in stage 1."""
-LR, TINY_LR = 1e-4, 1e-2
+LR, TINY_LR = 1e-4, 5e-4
 SIZES = ((1200, 8), (2500, 16))
 """Lines of data up to which a batch size holds; beyond the last it is 32."""
 

@@ -1,4 +1,4 @@
-"""Make the sample data set, then the tiny model: the same files every time, in about three minutes."""
+"""Make the sample data set, then the tiny model: the same files every time, in about two minutes."""
 
 from __future__ import annotations
 

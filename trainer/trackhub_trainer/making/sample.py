@@ -1,4 +1,4 @@
-"""The sample data set: questions like "Which of these is a fruit?", in the traditional line format."""
+"""The sample data set: questions like "Which of these is an animal?", in the traditional line format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from trackhub_trainer.making.words import WORDINGS, WORDS
+from trackhub_trainer.making.words import ASKED, WORDINGS, WORDS
 
 FOLDER = Path(__file__).parent.parent / "assets" / "sample"
 SPLITS = {"train": 200, "validation": 50, "test": 50}
@@ -15,9 +15,9 @@ LETTERS = "ABCD"
 
 
 def question(dice: random.Random, name: str) -> dict[str, Any]:
-    """One line: four words, exactly one of which is of the kind that is asked for."""
-    kind, *others = dice.sample(sorted(WORDS), len(LETTERS))
-    right = dice.choice(WORDS[kind])
+    """One line: four words, exactly one of which names an animal."""
+    others = dice.sample(sorted(set(WORDS) - {ASKED}), len(LETTERS) - 1)
+    right = dice.choice(WORDS[ASKED])
     texts = [right, *(dice.choice(WORDS[other]) for other in others)]
     dice.shuffle(texts)
     index = texts.index(right)
@@ -25,7 +25,7 @@ def question(dice: random.Random, name: str) -> dict[str, Any]:
         "id": f"sample_{name}",
         "dataset": "sample",
         "task_type": "multiple_choice",
-        "input": dice.choice(WORDINGS).format(kind=kind),
+        "input": dice.choice(WORDINGS),
         "options": [f"{letter}: {text}" for letter, text in zip(LETTERS, texts, strict=True)],
         "target": LETTERS[index],
         "target_idx": index,
