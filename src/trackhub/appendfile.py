@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO
 from zlib import crc32
 
+from trackhub.verdicts import Rebuild
+
 CHECKED = 4096
 """Bytes at the beginning of a file by which it is known again."""
 CHUNK = 1 << 20
@@ -107,12 +109,12 @@ class AppendFile:
 
     def _reopen(self, state: dict[str, int]) -> None:
         if not self.path.is_file():
-            raise _rebuild(f"{self.path.name} is gone")
+            raise Rebuild(f"{self.path.name} is gone")
         if not self._is_recorded(state):
-            raise _rebuild(f"{self.path.name} is not what was stored: it is kept as {keep_aside(self.path).name}")
+            raise Rebuild(f"{self.path.name} is not what was stored: it is kept as {keep_aside(self.path).name}")
         if self.path.stat().st_size < state["size"]:
             self.discard()
-            raise _rebuild(f"{self.path.name} is shorter than what was stored")
+            raise Rebuild(f"{self.path.name} is shorter than what was stored")
         os.truncate(self.path, state["size"])
         self.size = state["size"]
 
@@ -171,12 +173,6 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> int:
 def temporary(path: Path) -> Path:
     """Where `replace_file` writes before it renames."""
     return path.with_name(f".{path.name}.new")
-
-
-def _rebuild(reason: str) -> Exception:
-    from trackhub.plugin import Rebuild  # which imports this module
-
-    return Rebuild(reason)
 
 
 def _write(file: IO[bytes], data: bytes) -> None:

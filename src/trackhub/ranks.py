@@ -11,12 +11,8 @@ import os
 import time
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from trackhub.errors import JournalError
-
-if TYPE_CHECKING:
-    from trackhub.run import Run
 
 VARIABLE = "TRACKHUB_RUN"
 """`start` puts the run's path here, for the processes that it will start."""
@@ -51,14 +47,14 @@ def joined(runs: Path) -> tuple[str, int] | None:
     return inherited or _wait(_meeting(runs)), rank()
 
 
-def announce(run: Run) -> None:
+def announce(run: Path) -> None:
     """Let the other ranks, and the processes that this one starts, find the run."""
-    os.environ[VARIABLE] = str(run.path)
+    os.environ[VARIABLE] = str(run)
     if _launched():
-        meeting = _meeting(run.path.parent)
+        meeting = _meeting(run.parent)
         meeting.parent.mkdir(exist_ok=True)
         new = meeting.with_suffix(f".{os.getpid()}")
-        new.write_text(str(run.path))
+        new.write_text(str(run))
         new.replace(meeting)
 
 

@@ -205,6 +205,6 @@ def _running(
     carried = Delivery(folder, selection, live=mode == "live")
     carried.start()
     run = Run(folder, writer, selection.names, carried, finish_timeout, last_step)
-    ranks.announce(run)
+    ranks.announce(folder.path)
     watch(run)
     return run

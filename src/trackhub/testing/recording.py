@@ -13,17 +13,20 @@ import msgspec
 from trackhub.plugin import Checkpoint, Message, Options, Rejected, Retry, RunInfo, hookimpl
 
 
+class RecordingOptions(Options):
+    """What the recorder writes to."""
+
+    file: Annotated[str, msgspec.Meta(description="the file, inside the run folder")] = "recording.jsonl"
+
+
 class RecordingTracker:
     """Appends one JSON line per hook call to ``recording.jsonl`` in the run folder. It has no idempotence rule."""
 
     card = "Writes down every hook call, for tests."
 
-    class Options(Options):
-        """What the recorder writes to."""
+    Options: type[RecordingOptions] = RecordingOptions
 
-        file: Annotated[str, msgspec.Meta(description="the file, inside the run folder")] = "recording.jsonl"
-
-    def __init__(self, options: RecordingTracker.Options) -> None:
+    def __init__(self, options: RecordingOptions) -> None:
         self.options = options
         self._path = Path()
 
@@ -85,20 +88,23 @@ def recorded(path: Path, hook: str | None = None) -> list[dict[str, Any]]:
 Fault = Literal["raise", "hang", "exit", "crash", "reject", "away", "slow"]
 
 
+class FaultyOptions(RecordingOptions):
+    """Where and how it misbehaves."""
+
+    hook: Annotated[str, msgspec.Meta(description="the hook that misbehaves")] = "log_metrics"
+    fault: Annotated[Fault, msgspec.Meta(description="what it does there")] = "raise"
+    times: Annotated[int, msgspec.Meta(description="how often, over all restarts")] = 1_000_000_000
+    seconds: Annotated[float, msgspec.Meta(description="how long it hangs, or is slow")] = 3600.0
+
+
 class FaultyTracker(RecordingTracker):
     """A recorder that misbehaves in one hook, in a way of your choice."""
 
-    class Options(RecordingTracker.Options):
-        """Where and how it misbehaves."""
-
-        hook: Annotated[str, msgspec.Meta(description="the hook that misbehaves")] = "log_metrics"
-        fault: Annotated[Fault, msgspec.Meta(description="what it does there")] = "raise"
-        times: Annotated[int, msgspec.Meta(description="how often, over all restarts")] = 1_000_000_000
-        seconds: Annotated[float, msgspec.Meta(description="how long it hangs, or is slow")] = 3600.0
+    Options = FaultyOptions
 
     def write(self, hook: str, **arguments: Any) -> None:
         """Misbehave, or write down the call."""
-        options: FaultyTracker.Options = self.options  # type: ignore[assignment]
+        options: FaultyOptions = self.options  # type: ignore[assignment]
         if hook == options.hook and self._again(options.times):
             _FAULTS[options.fault](options.seconds)
         super().write(hook, **arguments)
