@@ -102,6 +102,7 @@ def resume(
     Raises:
         ConfigError: no such run, or it is still being written.
     """
+    from trackhub.delivery.launch import retire
     from trackhub.journal.state import state, writer_alive
 
     folder = find_run(run, runs_dir)
@@ -111,6 +112,7 @@ def resume(
     as_before = {name: disclosed(before.options.get(name, {})) for name in before.trackers}
     selection = _checked(select(as_before or "none" if trackers is None else trackers, options))
     mode = _mode(delivery)
+    retire(folder)
     attempt = before.attempt + 1
     header = new_header(before.id, folder.path.name, attempt=attempt)
     writer = JournalWriter(folder.rank_journal(0, attempt), header, trouble=tell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -12,7 +13,7 @@ import msgspec
 
 from trackhub.delivery.protocol import Orders
 from trackhub.delivery.spawn import command, environment
-from trackhub.processes import start_time
+from trackhub.processes import host, is_alive, start_time
 from trackhub.tell import tell
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 RESTARTS = 5
 LINGER = 3600.0
+RETIRE_WITHIN = 5.0
+"""Seconds that the supervisor of an earlier attempt has to stop, and then to die."""
+TICK = 0.02
 
 
 class Delivery:
@@ -82,6 +86,19 @@ class Delivery:
             process.returncode = 0  # it goes on alone, and its end is not this process's to collect
         if process.stdin is not None:
             process.stdin.close()
+
+
+def retire(folder: RunFolder) -> None:
+    """Ask the supervisor that an earlier attempt left behind to stop after its batch, and end it after 5 s."""
+    from trackhub.delivery.receipt import delivering, supervisor_status
+
+    begin, signals = time.monotonic(), [getattr(signal, "SIGKILL", signal.SIGTERM), signal.SIGTERM]
+    while delivering(folder) and (waited := time.monotonic() - begin) < 2 * RETIRE_WITHIN:
+        old = supervisor_status(folder)
+        known = old is not None and old.host == host() and is_alive(old.pid, old.pid_started)
+        if old is not None and known and len(signals) > (1 if waited < RETIRE_WITHIN else 0):
+            os.kill(old.pid, signals.pop())
+        time.sleep(TICK)
 
 
 def spawn(folder: RunFolder, orders: Orders) -> subprocess.Popen[bytes]:

@@ -66,3 +66,5 @@ class SupervisorStatus(msgspec.Struct):
     trackers: dict[str, TrackerStatus] = {}
     updated: float = 0.0
     stopped: bool = False
+    pid_started: float = 0.0
+    """The supervisor's start time, as `trackhub.processes.start_time` tells it."""

@@ -26,7 +26,7 @@ from trackhub.journal.state import ended, latest, says_ended, state, writer_aliv
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder
 from trackhub.locks import FileLock
-from trackhub.processes import host
+from trackhub.processes import host, start_time
 
 TICK = 0.05
 """Seconds between two looks at everything."""
@@ -52,7 +52,8 @@ class Supervisor:
         self._parent_gone = parent
         self._trainer = TrainerWatch(orders.trainer_pid, orders.trainer_started)
         self._wardens = [Warden(name, orders) for name in orders.trackers] if orders.couriers else []
-        self._status = SupervisorStatus(os.getpid(), host(), time.time(), orders.live)
+        pid = os.getpid()
+        self._status = SupervisorStatus(pid, host(), time.time(), orders.live, pid_started=start_time(pid))
         self._written: bytes = b""
         self._stop = False
         self._over = False
