@@ -147,6 +147,7 @@ def test_a_resume_replaces_the_supervisor_that_the_dead_training_left_behind(
 ) -> None:
     """The tracker of the first attempt is away for an hour, so its supervisor lives when the resume begins."""
     from trackhub.delivery.receipt import delivering, supervisor_status
+    from trackhub.delivery.sync import sync
 
     monkeypatch.setenv("TRACKHUB_LINGER", "3600")
     code = (
@@ -167,6 +168,7 @@ def test_a_resume_replaces_the_supervisor_that_the_dead_training_left_behind(
     new = supervisor_status(folder)
     assert new is not None
     assert new.pid != old.pid
+    sync(folder)
     steps = [row["step"] for row in recorded(folder.path / "recording.jsonl", "log_metrics")]
     assert sorted(set(steps)) == list(range(8))
     assert [event.attempt for event in read(folder) if isinstance(event, RunStarted)] == [0, 1]

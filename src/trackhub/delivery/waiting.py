@@ -8,9 +8,11 @@ import time
 
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.progress import Progress
+from trackhub.delivery.protocol import SupervisorStatus
 from trackhub.delivery.receipt import supervisor_status
 from trackhub.errors import JournalError
 from trackhub.layout import RunFolder
+from trackhub.processes import host, is_alive
 from trackhub.tell import tell
 
 TICK = 0.05
@@ -45,9 +47,14 @@ class Patience:
 
     def _somebody_advances(self) -> bool:
         status = supervisor_status(self._folder)
-        if status is None or any(name not in status.trackers for name in self._trackers):
+        if status is None or _is_stale(status) or any(name not in status.trackers for name in self._trackers):
             return True
         return any(status.trackers[name].state not in AT_REST for name in self._trackers)
+
+
+def _is_stale(status: SupervisorStatus) -> bool:
+    """Whether these are the words of an earlier supervisor, while the one that is waited for still starts."""
+    return status.host == host() and not is_alive(status.pid, status.pid_started)
 
 
 def wait(folder: RunFolder, trackers: tuple[str, ...], process: subprocess.Popen[bytes], timeout: float) -> None:
