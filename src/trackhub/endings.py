@@ -5,12 +5,23 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from trackhub.run import Run
 
-_open: set[Run] = set()
+class Ending(Protocol):
+    """What is asked here of a run."""
+
+    def finish(self, status: str, reason: str) -> None:
+        """End it."""
+
+    def forked(self) -> None:
+        """Take leave of the parent's file, in a child."""
+
+    def is_at(self, path: str, rank: int) -> bool:
+        """Whether it is this run."""
+
+
+_open: set[Ending] = set()
 """Runs that are not finished, kept alive: a run of a function that has returned is finished at exit like any other."""
 
 
@@ -23,18 +34,18 @@ def how(error: BaseException | None) -> tuple[str, str]:
     return "failed", f"{type(error).__name__}: {error}"
 
 
-def watch(run: Run) -> None:
+def watch(run: Ending) -> None:
     """Finish `run` when this process exits, and give it a file of its own in forked children."""
     _watch_exit()
     _open.add(run)
 
 
-def forget(run: Run) -> None:
+def forget(run: Ending) -> None:
     """`run` is finished."""
     _open.discard(run)
 
 
-def opened(path: str, rank: int) -> Run | None:
+def opened(path: str, rank: int) -> Ending | None:
     """The open run at `path` in this process, if there is one."""
     return next((run for run in _open if run.is_at(path, rank)), None)
 
@@ -48,7 +59,7 @@ def _finish_all() -> None:
 
 def _forked() -> None:
     for run in list(_open):
-        run._forked()
+        run.forked()
 
 
 def _watch_exit() -> None:

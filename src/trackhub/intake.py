@@ -8,11 +8,17 @@ from typing import Any
 
 from trackhub.errors import InvalidValue
 from trackhub.journal.format import escape_key, spell
+from trackhub.tensors import Copy, on_device
 
 PLAIN = frozenset({float, int})
 """The types that need no conversion."""
 LONGEST_INT = 13_000
 """Bits of the longest integer that is kept: Python turns no longer one into text."""
+
+
+def copies_in(row: Mapping[str, Any]) -> list[Copy]:
+    """The values of a row that are still on their way."""
+    return [item for item in row.values() if not isinstance(item, int | float | str)]
 
 
 class Refusal(Exception):  # noqa: N818 - travels from a check to its report, never to the user
@@ -25,9 +31,16 @@ class Intake:
     Args:
         refuse: called with (key, reason, value, step) for what is kept out.
         tell: called with a line for people, once per kind and key.
+        begin: starts the copy of a value that is on a device.
     """
 
-    def __init__(self, refuse: Callable[[str, str, Any, int | None], None], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        refuse: Callable[[str, str, Any, int | None], None],
+        tell: Callable[[str], None],
+        begin: Callable[[Any], Copy] | None = None,
+    ) -> None:
+        self._begin = begin
         self._refuse = refuse
         self._tell = tell
         self._told: set[tuple[str, str]] = set()
@@ -35,7 +48,10 @@ class Intake:
         """Keys that were checked before."""
 
     def metrics(self, given: Any, step: int) -> dict[str, Any]:
-        """`given` as numbers by key, nested mappings joined with "/"; what is no number is refused."""
+        """`given` as numbers by key, nested mappings joined with "/"; what is no number is refused.
+
+        A value on a device is the copy of it that is on its way: see `arrived`.
+        """
         if not self.is_mapping("log_metrics", given, step):
             return {}
         row: dict[str, Any] = {}
@@ -61,9 +77,24 @@ class Intake:
 
     def _take(self, row: dict[str, Any], key: str, value: Any, step: int) -> None:
         try:
-            row[self._known(key)] = number(value)
+            row[self._known(key)] = self._begin(value) if self._begin and on_device(value) else number(value)
         except Refusal as refusal:
             self.bad(key, str(refusal), value, step)
+
+    def arrived(self, row: dict[str, Any], step: int) -> dict[str, Any]:
+        """`row` with the values of its copies; one that the device does not give is told and refused."""
+        return {key: value for key, item in row.items() if (value := self._arrived(key, item, step)) is not None}
+
+    def _arrived(self, key: str, item: Any, step: int) -> int | float | str | None:
+        if isinstance(item, int | float | str):
+            return item
+        try:
+            return number(item.value())
+        except Exception as error:  # noqa: BLE001 - a device that fails must not end what is not about logging
+            reason = f"its value could not be read from the device: {error}"
+            self.tell("bad", key, f"{key[:80]!r} is kept out: {reason}")
+            self._refuse(key, reason, "", step)
+            return None
 
     def _known(self, key: str) -> str:
         if key in self.known_keys:
@@ -98,7 +129,7 @@ class Intake:
     def bad(self, key: str, reason: str, value: Any, step: int | None) -> None:
         """Keep a value out: journaled as rejected, told once per key; raised under TRACKHUB_STRICT."""
         self.strict(f"{reason} (key {key[:80]!r})")
-        self.tell("bad", key, f"metric {key[:80]!r} is kept out: {reason}. TRACKHUB_STRICT=1 shows where")
+        self.tell("bad", key, f"{key[:80]!r} is kept out: {reason}. TRACKHUB_STRICT=1 shows where")
         self._refuse(key, reason, value, step)
 
     def tell(self, kind: str, key: str, line: str) -> None:

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from trackhub import files
-from trackhub.endings import forget
+from trackhub.endings import forget, how, opened, watch
 from trackhub.errors import TrackhubError
-from trackhub.events import STATUSES, Artifact, Checkpoint, Event, Message, Params, Rejected, RunEnded
-from trackhub.intake import PLAIN, Intake, number, shown
-from trackhub.journal.format import escape_key, jsonable
+from trackhub.events import STATUSES, Artifact, Checkpoint, Event, Message, Metrics, Params, Rejected, RunEnded
+from trackhub.intake import PLAIN, Intake, copies_in, shown
+from trackhub.journal.format import jsonable
 from trackhub.journal.writing import JournalWriter, new_header
-from trackhub.layout import RunFolder
+from trackhub.layout import RunFolder, find_run
 from trackhub.secrets import redact, redact_text
 from trackhub.tell import tell
-from trackhub.tensors import Copy, Deferred, on_device
+from trackhub.tensors import Deferred
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,6 +43,7 @@ class Run:
         delivery: Delivery | None = None,
         finish_timeout: float = 30.0,
         last_step: int = -1,
+        owns: bool = True,
     ) -> None:
         self.id = writer.header.run_id
         """The run's own id: 16 hexadecimal digits, the same after every resume."""
@@ -59,11 +60,34 @@ class Run:
         self._writer: JournalWriter | None = writer
         self._header = writer.header
         self._delivery = delivery
-        self._owner = os.getpid()
+        self._owner = os.getpid() if owns else 0
         self._step = last_step
-        self._intake = Intake(self._refuse, tell)
+        self._intake = Intake(self._refuse, tell, lambda tensor: self._deferred.begin(tensor))
         self._known = self._intake.known_keys
         self._deferred = Deferred()
+
+    @classmethod
+    def join(cls, path: str, rank: int = 0) -> Run:
+        """The same run in another process of it: events go to a journal file of this process's own.
+
+        Args:
+            path: the run folder.
+            rank: this process's rank; one of rank 0 is a child of the process that started the run.
+        """
+        from trackhub.journal.state import state
+
+        folder = find_run(path)
+        here = opened(str(folder.path), rank)
+        if isinstance(here, cls):
+            return here
+        before = state(folder)
+        pid = None if rank and not folder.rank_journal(rank, before.attempt).exists() else os.getpid()
+        header = new_header(before.id, folder.path.name, rank, before.attempt)
+        file = folder.rank_journal(rank, before.attempt, pid)
+        writer = JournalWriter(file, header, reopen=pid is not None, trouble=tell)
+        run = cls(folder, writer, before.trackers, last_step=before.last_step, owns=False)
+        watch(run)
+        return run
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log one row of numbers.
@@ -92,45 +116,10 @@ class Run:
         """The slow road: values that need conversion, or a look, or have not arrived yet."""
         if step < self._step:
             self._intake.tell("back", "", f"the step went back from {self._step} to {step}: logged as it is")
-        pending = (
-            {key: value for key, value in metrics.items() if on_device(value)} if isinstance(metrics, Mapping) else {}
-        )
-        row = self._intake.metrics(
-            {key: 0.0 if key in pending else value for key, value in metrics.items()} if pending else metrics, step
-        )
-        if not row:
-            return
-        self._step = step
-        if not pending and not self._deferred.queue:
-            self._journal().append_metrics(now, step, row)
-            return
-        copies = {escape_key(key): self._begin(value) for key, value in pending.items() if isinstance(key, str)}
-
-        def write() -> None:
-            arrived = {key: self._arrived(key, copy, step) for key, copy in copies.items()}
-            whole = {key: value for key, value in {**row, **arrived}.items() if value is not None}
-            if whole:
-                self._journal().append_metrics(now, step, whole)
-
-        self._deferred.add([copy for copy in copies.values() if not isinstance(copy, Exception)], write)
-
-    def _begin(self, tensor: Any) -> Copy | Exception:
-        try:
-            return self._deferred.begin(tensor)
-        except Exception as error:  # noqa: BLE001 - whatever a device says, it is told when the row is written
-            return error
-
-    def _arrived(self, key: str, copy: Copy | Exception, step: int) -> int | float | str | None:
-        """The value of a copy; None, told and journaled as rejected, where the device does not give it."""
-        try:
-            if isinstance(copy, Exception):
-                raise copy
-            return number(copy.value())
-        except Exception as error:  # noqa: BLE001 - a device that fails must not end what is not about logging
-            reason = f"its value could not be read from the device: {error}"
-            self._intake.tell("bad", key, f"metric {key[:80]!r} is kept out: {reason}")
-            self._refuse(key, reason, "", step)
-            return None
+        row = self._intake.metrics(metrics, step)
+        if row:
+            self._step = step
+            self._append(Metrics, now, step=step, metrics=row)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Add to the configuration. Values that look like credentials are redacted before they are written."""
@@ -170,16 +159,20 @@ class Run:
         where = files.relative(found, self.path)
         self._append(Checkpoint, step=max(at, 0), path=where, size=files.size(found), metrics=row)
 
-    def _append(self, event_type: type[Event], **fields: Any) -> None:
+    def _append(self, event_type: type[Event], t: float | None = None, **fields: Any) -> None:
         """Write one event now, or behind the values that are still on their way from a device."""
-        now = time.time()
-        if self._deferred.queue:
-            self._deferred.add([], lambda: self._write(event_type, now, fields))
+        now = time.time() if t is None else t
+        copies = copies_in(fields.get("metrics", {}))
+        if copies or self._deferred.queue:
+            self._deferred.add(copies, lambda: self._write(event_type, now, fields))
         else:
             self._write(event_type, now, fields)
 
     def _write(self, event_type: type[Event], now: float, fields: dict[str, Any]) -> None:
-        self._journal().append(event_type, now, **fields)
+        if "metrics" in fields:
+            fields["metrics"] = self._intake.arrived(fields["metrics"], fields["step"])
+        if event_type is not Metrics or fields["metrics"]:
+            self._journal().append(event_type, now, **fields)
 
     def _refuse(self, key: str, reason: str, value: Any, step: int | None) -> None:
         looks = redact_text(shown(value))[:200]
@@ -203,7 +196,7 @@ class Run:
         """Whether this is the run at `path`, as `rank` sees it."""
         return str(self.path) == path and self._header.rank == rank
 
-    def _forked(self) -> None:
+    def forked(self) -> None:
         """In a forked child: the parent's file is not ours, nor what it still waits for."""
         if self._writer is not None:
             self._writer.abandon()
@@ -253,15 +246,11 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        from trackhub.endings import how
-
         self.finish(*how(error))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A run travels to another process as its path, and logs there to a file of that process's own."""
-        from trackhub.starting import join
-
-        return join, (str(self.path), self._header.rank)
+        return Run.join, (str(self.path), self._header.rank)
 
     def __repr__(self) -> str:
         return f"<trackhub.Run {self.name} {self.status} at {self.path}>"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trackhub import ranks
-from trackhub.endings import opened, watch
+from trackhub.endings import watch
 from trackhub.errors import ConfigError, JournalError
 from trackhub.events import Params, Rewind, RunStarted
 from trackhub.journal.format import jsonable
@@ -59,7 +59,7 @@ def start(
         ConfigError: an unknown tracker, or a runs folder that cannot be written; all problems at once.
     """
     if joined := ranks.joined(resolve_runs_dir(runs_dir)):
-        return join(*joined)
+        return Run.join(*joined)
     selection, mode = _checked(select(trackers, options)), _mode(delivery)
     folder = _new_folder(resolve_runs_dir(runs_dir), name or "run")
     header = new_header(os.urandom(8).hex(), folder.path.name)
@@ -130,24 +130,6 @@ def resume(
         writer.append(Rewind, step=step)
     last_step = before.last_step if step is None else step
     return _running(folder, writer, selection, finish_timeout, mode, last_step)
-
-
-def join(path: str, rank: int = 0) -> Run:
-    """The same run in another process of it: events go to a journal file of this process's own."""
-    folder = find_run(path)
-    from trackhub.journal.state import state
-
-    if here := opened(str(folder.path), rank):
-        return here
-    before = state(folder)
-    pid = None if rank and not folder.rank_journal(rank, before.attempt).exists() else os.getpid()
-    header = new_header(before.id, folder.path.name, rank, before.attempt)
-    path_here = folder.rank_journal(rank, before.attempt, pid)
-    writer = JournalWriter(path_here, header, reopen=pid is not None, trouble=tell)
-    run = Run(folder, writer, before.trackers, last_step=before.last_step)
-    run._owner = -1
-    watch(run)
-    return run
 
 
 def _cwd() -> str:

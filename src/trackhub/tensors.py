@@ -31,6 +31,19 @@ class Copy(Protocol):
         """The value; blocks until it is there."""
 
 
+class _Failed:
+    """A copy that did not begin."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def arrived(self) -> bool:
+        return True
+
+    def value(self) -> float:
+        raise self._error
+
+
 class CudaCopies:
     """Copies from a CUDA device into a ring of pinned float64 slots, made once."""
 
@@ -86,12 +99,14 @@ class Deferred:
         self._thread: threading.Thread | None = None
 
     def begin(self, tensor: Any) -> Copy:
-        """Start copying `tensor`."""
-        if self._begin is None:
-            self._begin = CudaCopies().begin
+        """Start copying `tensor`; whatever the device says against it, the copy's `value` raises."""
         while self._copies >= SLOTS - 1 and self.queue:
             self._write_first(wait=True)
-        copy = self._begin(tensor)
+        try:
+            self._begin = self._begin or CudaCopies().begin
+            copy = self._begin(tensor)
+        except Exception as error:  # noqa: BLE001 - a device that fails must not end what is not about logging
+            copy = _Failed(error)
         with self._changed:
             self._copies += 1
         return copy
