@@ -27,10 +27,10 @@ def run(argv: Sequence[str]) -> int:
             _work(request, quiet.hush())
     except ConfigError as error:
         return _mistakes(request, error)
-    except Terminated:
-        return _say("stopped by SIGTERM; the run is marked as killed", 143)
-    except KeyboardInterrupt:
-        return _say("stopped by Ctrl-C; the run is marked as killed", 130)
+    except Terminated as stop:
+        return _with_notes("stopped by SIGTERM", stop, 143)
+    except KeyboardInterrupt as stop:
+        return _with_notes("stopped by Ctrl-C", stop, 130)
     except Exception as error:  # noqa: BLE001 - the user gets one line, the log has the rest
         return _failure(request, error)
     return 0
@@ -69,10 +69,14 @@ def _failure(request: Request, error: Exception) -> int:
     if request.debug:
         raise error
     first = next(iter(str(error).splitlines()), "")
-    _say(f"the training failed: {type(error).__name__}: {first}", 1)
-    for note in getattr(error, "__notes__", ()):
-        _say(note, 1)
-    return _say("With --debug the whole traceback is shown.", 1)
+    return _with_notes(f"the training failed: {type(error).__name__}: {first}", error, 1)
+
+
+def _with_notes(text: str, error: BaseException, code: int) -> int:
+    """A line, and below it where the run lies, if there is one."""
+    for line in (text, *getattr(error, "__notes__", ())):
+        _say(line, code)
+    return code
 
 
 def _say(text: str, code: int) -> int:

@@ -16,7 +16,7 @@ def setting(default: Any, help: str, **limits: Any) -> Any:  # noqa: A002 - argp
     Args:
         default: the value if nothing is given; None means that it is chosen to fit (see `schedule`).
         help: the description.
-        limits: `least` and `most` (inclusive), `above` and `below` (exclusive), `choices`, `metavar`.
+        limits: `least` (inclusive), `above`, `below` (exclusive), `choices`, `some` (not empty); and `metavar`.
     """
     return field(default=default, metadata={"help": help, **limits})
 
@@ -49,7 +49,9 @@ class Config:
     lora_r: int = setting(16, "rank of the adapter", least=1, metavar="R")
     lora_alpha: float = setting(32.0, "scale of the adapter", above=0, metavar="ALPHA")
     lora_dropout: float = setting(0.1, "dropout before the adapter", least=0, below=1, metavar="P")
-    lora_targets: tuple[str, ...] = setting(TARGETS, "layers that get an adapter, comma-separated", metavar="NAMES")
+    lora_targets: tuple[str, ...] = setting(
+        TARGETS, "layers that get an adapter, comma-separated; or all-linear", metavar="NAMES", some=True
+    )
 
     save_steps: int | None = setting(
         None, "each of the last N steps leaves a checkpoint; 0 for none (default: 50)", least=0, metavar="N"

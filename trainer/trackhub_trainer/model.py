@@ -112,7 +112,7 @@ def with_adapter(model: Any, config: Config) -> Any:
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
-        target_modules=list(config.lora_targets),
+        target_modules="all-linear" if config.lora_targets == ("all-linear",) else list(config.lora_targets),
     )
     try:
         return get_peft_model(model, settings)

@@ -56,7 +56,8 @@ class Training:
         base, self.tokenizer = model.load(job.config.base_model)
         torch.manual_seed(job.config.seed)
         self.model = model.with_adapter(base, job.config)
-        self.encoder = Encoder(self.tokenizer, job.config.max_length)
+        longest = getattr(base.config, "max_position_embeddings", job.config.max_length)
+        self.encoder = Encoder(self.tokenizer, min(job.config.max_length, longest))
 
     def run(self, waiting: MemoryHandler) -> Outcome:
         """Train, and tell trackhub; log records that are `waiting` go to the run's log first."""
@@ -89,12 +90,14 @@ class Training:
         try:
             with interrupts_pass():
                 yield
-        except Terminated:
+        except Terminated as stop:
             log.warning("stopped by SIGTERM")
+            stop.add_note(f"The run is marked as killed: {run.path}")
             run.finish("killed", "SIGTERM", timeout=0)
             raise
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             log.warning("stopped by Ctrl-C")
+            stop.add_note(f"The run is marked as killed: {run.path}")
             raise
         except BaseException as error:
             log.exception("the training failed")

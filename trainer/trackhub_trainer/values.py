@@ -26,6 +26,8 @@ def _check(value: Any, limits: Mapping[str, Any]) -> None:
     """Raise ValueError where `value` is outside the limits of its setting."""
     if "choices" in limits and value not in limits["choices"]:
         raise ValueError(f"is none of {', '.join(limits['choices'])}")
+    if "some" in limits and not value:
+        raise ValueError("needs a name at least")
     if "least" in limits and value < limits["least"]:
         raise ValueError(f"must be at least {limits['least']}")
     if "above" in limits and value <= limits["above"]:

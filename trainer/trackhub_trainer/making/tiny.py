@@ -108,6 +108,11 @@ def write(folder: Path = FOLDER) -> None:
     model = pretrain(words, dice)
     words.save_pretrained(folder)
     model.half().save_pretrained(folder)
-    (folder / "model.safetensors").chmod(0o644)  # noqa: S103 - it ships with the package
-    settings = folder / "config.json"
-    settings.write_text(settings.read_text().replace('"float16"', '"float32"'), encoding="utf-8")
+    (folder / "model.safetensors").chmod(0o644)
+    # It computes in 32 bit, and transformers 4 knows the tokenizer under its older name.
+    _replace(folder / "config.json", '"float16"', '"float32"')
+    _replace(folder / "tokenizer_config.json", '"TokenizersBackend"', '"PreTrainedTokenizerFast"')
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")

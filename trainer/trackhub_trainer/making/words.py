@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 WORDS: dict[str, tuple[str, ...]] = {
-    "an animal": ("bear", "camel", "cow", "dog", "goat", "horse", "lion", "monkey", "mouse", "rabbit", "sheep", "tiger"),
+    "an animal": (
+        "bear",
+        "camel",
+        "cow",
+        "dog",
+        "goat",
+        "horse",
+        "lion",
+        "monkey",
+        "mouse",
+        "rabbit",
+        "sheep",
+        "tiger",
+    ),
     "a fruit": ("apple", "banana", "cherry", "grape", "lemon", "mango", "melon", "orange", "peach", "pear", "plum"),
     "a colour": ("black", "blue", "brown", "green", "grey", "pink", "purple", "red", "violet", "white", "yellow"),
     "a tool": ("axe", "chisel", "drill", "file", "hammer", "knife", "pliers", "saw", "shovel", "spade", "wrench"),

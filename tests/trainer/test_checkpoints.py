@@ -1,0 +1,98 @@
+"""Checkpoints: names, atomic writing, and going on from one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import pytest
+import torch
+from trackhub_trainer import model
+from trackhub_trainer.checkpoints import LastSteps, WholeFileIO, file_name, size
+from trackhub_trainer.config import Config
+from trackhub_trainer.data import Question
+from trackhub_trainer.encoding import Encoded, Encoder
+from trackhub_trainer.loading import loader
+from trackhub_trainer.module import LoraModule
+from trackhub_trainer.schedule import Schedule, settle
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated"),  # lightning
+    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),  # lightning
+    pytest.mark.filterwarnings("ignore:.*your dataloader is not resumable"),  # lightning; ours is
+    pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch"),  # lightning
+]
+CONFIG = Config(max_steps=12, save_steps=8, batch_size=4, lr=5e-3)
+
+
+@pytest.fixture
+def examples(encoder: Encoder, questions: tuple[Question, ...]) -> list[Encoded]:
+    """Few, so that the training goes through them several times."""
+    return encoder.examples(questions[:10])
+
+
+class Run:
+    """One training in `folder`: its losses by step, its weights at the end, and the checkpoints it told of."""
+
+    def __init__(self, folder: Path, examples: list[Encoded], start: Path | None = None) -> None:
+        self.losses: dict[int, float] = {}
+        self.saved: list[tuple[str, int, float]] = []
+        schedule: Schedule = settle(CONFIG, len(examples))
+        torch.manual_seed(CONFIG.seed if start is None else 999)
+        adapted = model.with_adapter(model.load("tiny")[0], CONFIG)
+        module = LoraModule(adapted, schedule, CONFIG.weight_decay, self._log, {"run_id": "x"})
+        trainer = lightning.Trainer(
+            max_steps=schedule.max_steps,
+            max_epochs=-1,
+            accelerator="cpu",
+            callbacks=[LastSteps(folder, schedule, self._saved)],
+            plugins=[WholeFileIO()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=folder,
+        )
+        adapted.train()
+        batches = loader(examples, schedule, 7, "flat", done=lambda: int(trainer.global_step))
+        trainer.fit(module, batches, ckpt_path=start, weights_only=True)
+        self.weights = {name: weight.detach().clone() for name, weight in module.named_parameters()}
+
+    def _log(self, metrics: dict[str, Any], step: int) -> None:
+        self.losses[step] = float(metrics["train/loss"])
+
+    def _saved(self, path: Path, step: int, metrics: Any) -> None:
+        assert path.is_file()
+        self.saved.append((path.name, step, float(metrics["train/loss"])))
+
+
+def test_going_on_from_a_checkpoint_is_exact(tmp_path: Path, examples: list[Encoded]) -> None:
+    """With dropout, in the middle of an epoch: the same losses and weights, to the last bit."""
+    straight = Run(tmp_path / "a", examples)
+    resumed = Run(tmp_path / "b", examples, start=tmp_path / "a" / file_name(6, 12))
+    assert resumed.losses == {step: loss for step, loss in straight.losses.items() if step > 6}
+    assert all(torch.equal(weight, straight.weights[name]) for name, weight in resumed.weights.items())
+
+
+def test_each_of_the_last_steps_is_told_of_when_it_exists(tmp_path: Path, examples: list[Encoded]) -> None:
+    """With the loss of that very step; its size is what the plan says, within a tenth."""
+    run = Run(tmp_path, examples)
+    assert run.saved == [(f"checkpoint-step-{step:03d}.ckpt", step, run.losses[step]) for step in range(5, 13)]
+    assert (tmp_path / file_name(12, 12)).stat().st_size == pytest.approx(size(49_152), rel=0.1)
+
+
+@pytest.mark.parametrize(("step", "steps", "name"), [(7, 125, "007"), (7, 12345, "00007"), (999, 999, "999")])
+def test_names_sort(step: int, steps: int, name: str) -> None:
+    """Three digits, or as many as the last step has."""
+    assert file_name(step, steps) == f"checkpoint-step-{name}.ckpt"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    """At any moment a checkpoint is there as a whole, or not at all."""
+    path = tmp_path / "x.ckpt"
+    WholeFileIO().save_checkpoint({"good": torch.ones(2)}, path)
+    with pytest.raises((AttributeError, TypeError)):
+        WholeFileIO().save_checkpoint({"bad": (lambda: None)}, path)
+    assert torch.load(path, weights_only=True)["good"].tolist() == [1, 1]
+    assert list(tmp_path.iterdir()) == [path]
