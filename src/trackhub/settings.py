@@ -41,7 +41,7 @@ def select(trackers: Trackers = None, options: Mapping[str, Mapping[str, Any]] |
     strays = [name for name in options or {} if name not in names]
     if strays:
         raise ConfigError(*(f"options for tracker {name!r}, which is not among {', '.join(names)}" for name in strays))
-    return Selection(names, {name: _options(name, [from_file, chosen, options]) for name in names})
+    return Selection(names, {name: _options(name, [from_file, trackers, options]) for name in names})
 
 
 def disclosed(options: Mapping[str, Any]) -> dict[str, Any]:

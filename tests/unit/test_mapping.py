@@ -1,0 +1,93 @@
+"""What a backend does not take is mapped: deterministically, apart from all others, and told."""
+
+from __future__ import annotations
+
+import math
+import re
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trackhub.delivery.mapping import Mapper
+from trackhub.plugin import Limits
+
+STRICT = Limits(key_forbidden=r"[^\w/.%~-]", key_length=40)
+KEYS = st.text(st.sampled_from("ab/%: é模\0\ud800~"), max_size=60)
+
+
+def key(limits: Limits, name: str) -> str:
+    (mapped,) = Mapper(limits).row({name: 1.0})[0]
+    return mapped
+
+
+def test_what_fits_stays_as_it_is_and_is_not_told() -> None:
+    assert Mapper(STRICT).row({"a/b.c": 1.0}) == ({"a/b.c": 1.0}, {})
+    assert Mapper(Limits()).row({"any: thing%\n": 1}) == ({"any: thing%\n": 1}, {})
+
+
+@given(st.text(st.sampled_from("ab/%: é模"), min_size=1, max_size=12))
+def test_a_mapped_key_can_be_read_back(name: str) -> None:
+    mapped = key(STRICT, name)
+    assert not re.search(STRICT.key_forbidden, mapped)
+    if mapped != name and "~" not in mapped:
+        assert unquote(mapped) == name
+
+
+@given(st.lists(KEYS, unique=True, max_size=20))
+def test_no_two_keys_become_one_and_none_is_lost(names: list[str]) -> None:
+    row, changed = Mapper(STRICT).row(dict.fromkeys(names, 1.0))
+    assert len(row) == len(names)
+    assert all(len(mapped) <= 40 for mapped in row)
+    assert {changed.get(name, name) for name in names} == set(row)
+
+
+@given(st.lists(KEYS, unique=True, min_size=1, max_size=20))
+def test_a_new_process_maps_as_the_one_before_it_did(names: list[str]) -> None:
+    first = Mapper(STRICT)
+    known: dict[str, str] = {}
+    mapped = []
+    for name in names:
+        row, changed = first.row({name: 1.0})
+        known |= changed
+        mapped += list(row)
+    again = Mapper(STRICT, known)
+    assert [next(iter(again.row({name: 1.0})[0])) for name in names] == mapped
+
+
+def test_a_long_key_that_the_receipt_cut_is_mapped_the_same_after_a_restart() -> None:
+    from trackhub.delivery.cursor import Progress
+
+    limits = Limits(key_forbidden=":")
+    name = "k" * 550 + ":"
+    row, changed = Mapper(limits).row({name: 1.0})
+    progress = Progress()
+    for original, mapped in changed.items():
+        progress.add_mapping(original, mapped)
+    assert Mapper(limits, progress.mapped).row({name: 1.0})[0] == row
+
+
+def test_a_key_that_is_too_long_is_cut_and_keeps_apart() -> None:
+    one, two = key(STRICT, "x" * 10_000), key(STRICT, "x" * 10_001)
+    assert len(one) == len(two) == 40
+    assert one != two
+    assert re.fullmatch(r"x+~[0-9a-f]{8}", one)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_that_a_backend_does_not_store_are_left_out_and_told(value: float) -> None:
+    row, changed = Mapper(Limits(nonfinite=False)).row({"a": value, "b": 1.0})
+    assert row == {"b": 1.0}
+    assert list(changed) == [f"a = {value}"]
+    assert set(Mapper(Limits()).row({"a": value})[0]) == {"a"}
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 10**400, -(10**400)])
+def test_big_integers_become_the_nearest_float_where_they_must_and_are_told(value: int) -> None:
+    row, changed = Mapper(Limits(big_ints=False)).row({"a": value})
+    assert type(row["a"]) is float
+    assert row["a"] in (float(2**53), float(-(2**53)), 2.0**53 + 2, -(2.0**53) - 2, math.inf, -math.inf)
+    assert len(changed) == 1
+    assert Mapper(Limits()).row({"a": value}) == ({"a": value}, {})
+    assert Mapper(Limits(big_ints=False)).row({"a": 2**53}) == ({"a": 2**53}, {})
