@@ -45,7 +45,7 @@ def _existing(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "run", str(folder)
     saved = sorted((folder / "checkpoints").glob("*.ckpt"))
     if saved:
-        yield f"{len(saved)} checkpoints", f"{saved[0].relative_to(folder)} ... {saved[-1].name}"
+        yield f"checkpoints ({len(saved)})", f"{saved[0].relative_to(folder)} ... {saved[-1].name}"
     for name, where in (
         ("metrics", "metrics.csv"),
         ("metrics", "metrics.jsonl"),
