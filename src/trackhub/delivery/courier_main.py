@@ -15,15 +15,13 @@ import msgspec
 from trackhub import making, registry
 from trackhub.delivery.attempts import Parked, words
 from trackhub.delivery.courier import Courier
-from trackhub.delivery.protocol import Orders, Word
+from trackhub.delivery.protocol import BUSY, Orders, Word
 from trackhub.errors import TrackhubError
 from trackhub.layout import RunFolder
 from trackhub.locks import FileLock
 
 STOP_WITHIN = 5.0
 """Seconds that a courier has to stop at its next step before it ends hard."""
-BUSY = 75
-"""Exit code: another courier holds the lock of this run and tracker."""
 
 
 def main() -> None:

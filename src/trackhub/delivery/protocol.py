@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+BUSY = 75
+"""Exit code of a supervisor or courier: another one delivers this already."""
+
 
 class Orders(msgspec.Struct, kw_only=True):
     """What to deliver, to whom, with which options."""

@@ -18,7 +18,7 @@ import msgspec
 
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.chores import Chores
-from trackhub.delivery.protocol import Orders, SupervisorStatus
+from trackhub.delivery.protocol import BUSY, Orders, SupervisorStatus
 from trackhub.delivery.trainer_watch import TrainerWatch
 from trackhub.delivery.warden import Warden
 from trackhub.events import RunEnded
@@ -34,8 +34,6 @@ TELL_EVERY = 1.0
 """Seconds between two writings of an unchanged status."""
 TAKEOVER = 6.0
 """Seconds that the supervisor of an earlier attempt has to go away."""
-BUSY = 75
-"""Exit code: another supervisor delivers this run."""
 
 
 class Supervisor:

@@ -12,7 +12,7 @@ import msgspec
 
 from trackhub.delivery.launch import spawn
 from trackhub.delivery.progress import Progress
-from trackhub.delivery.protocol import Orders
+from trackhub.delivery.protocol import BUSY, Orders
 from trackhub.delivery.receipt import Receipt, delivering, receipts
 from trackhub.delivery.waiting import Patience
 from trackhub.journal.state import State, state
@@ -56,9 +56,10 @@ def sync(
     if all(receipt.complete for receipt in before) and run.status != "running":
         return Outcome(run.name, str(folder.path), "delivered", False, before)
     watch = _Watch(folder, names, timeout)
-    if not watch.attached():
-        watch.own(_orders(folder, names, run, options or {}))
-    return Outcome(run.name, str(folder.path), watch.result(), True, receipts(folder, names))
+    orders = _orders(folder, names, run, options or {})
+    while not watch.attached() and watch.own(orders) == BUSY:
+        continue  # the run's own supervisor was faster: watch that one
+    return Outcome(run.name, str(folder.path), watch.caught_up or watch.result(), True, receipts(folder, names))
 
 
 def _orders(folder: RunFolder, names: tuple[str, ...], run: State, options: Mapping[str, Any]) -> Orders:
@@ -77,6 +78,8 @@ class _Watch:
         self._until = time.monotonic() + timeout if timeout is not None else float("inf")
         self._patience = Patience(folder, names, PATIENCE)
         self._progress = Progress(folder, names)
+        self.caught_up = ""
+        """"running" once a delivery of our own has brought over all that a running training has logged."""
 
     def attached(self) -> bool:
         """Watch a delivery that is under way already. Returns whether nothing is left to do after it."""
@@ -86,16 +89,18 @@ class _Watch:
                     return True
         return self.result() != "left"
 
-    def own(self, orders: Orders) -> None:
-        """Start a delivery, and watch it to its end."""
+    def own(self, orders: Orders) -> int:
+        """Start a delivery, and watch it to its end. Returns the supervisor's exit code."""
         process = spawn(self._folder, orders)
         try:
             with self._progress:
                 while process.poll() is None and self._wait():
                     if self.result() == "running":
+                        self.caught_up = "running"
                         break
         finally:
             _end(process)
+        return process.returncode
 
     def result(self) -> str:
         """How far it is: delivered, running (all that there is so far has arrived), or left."""
