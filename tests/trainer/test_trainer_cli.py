@@ -41,6 +41,7 @@ def test_every_problem_at_once_exit_2_nothing_written(trainer: Trainer, tmp_path
         (["--lr"], "expected one argument"),
         (["--tracker-opt", "csv.nonsense=1"], "nonsense"),
         (["--runs-dir", "/proc/nowhere"], "cannot be written"),
+        (["--runs-dir", "/dev/null/runs", "--lr", "0"], "cannot be written"),
     ],
 )
 def test_mistakes(trainer: Trainer, tmp_path: Path, arguments: list[str], words: str) -> None:

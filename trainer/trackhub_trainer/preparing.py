@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from trackhub.errors import ConfigError
+from trackhub.layout import runs_dir
+from trackhub.secrets import REDACTED
 from trackhub.settings import check_trackers, parse_tracker_options, select
 from trackhub_trainer import data, model, schedule
 from trackhub_trainer.config import Config
@@ -55,14 +58,14 @@ class Job:
     def record(self) -> dict[str, Any]:
         """All settings as they are in force, for the run's config.yaml; it can be given as ``--config`` again."""
         settled = asdict(self.schedule)
-        names = select(self.config.trackers, self.options).names
+        trackers = select(self.config.trackers, self.options)
         return {
             **asdict(self.config),
             **settled,
             "data_dir": str(Path(self.config.data_dir).expanduser().absolute()),
             "base_model": _portable(self.config.base_model),
-            "trackers": ",".join(names) or "none",
-            "tracker_opt": self.options,
+            "trackers": ",".join(trackers.names) or "none",
+            "tracker_opt": {name: given for name, given in trackers.options.items() if given},
             "chosen": sorted(set(settled) - self.given),
             "using_validation_as_test": self.data.using_validation_as_test,
         }
@@ -85,7 +88,7 @@ def prepare(request: Request) -> Job:
         verdict = pool.submit(check_trackers, config.trackers, options)
         problems = [*request.problems, *problems, *schedule.contradictions(config), *model.problems(config.base_model)]
         task, found, wrong = _read(config)
-        problems += wrong
+        problems += [*wrong, *_runs_dir(config)]
         if not problems:
             for name in HEAVY:
                 importlib.import_module(name)
@@ -99,7 +102,7 @@ def prepare(request: Request) -> Job:
 def _tracker_options(given: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Options by tracker, from ``--tracker-opt`` or from a mapping in YAML."""
     if isinstance(given, Mapping) and all(isinstance(part, Mapping) for part in given.values()):
-        return {str(name): dict(part) for name, part in given.items()}, []
+        return {str(name): _without_redacted(part) for name, part in given.items()}, []
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         return {}, ["tracker_opt wants TRACKER.OPTION=VALUE, or in YAML {TRACKER: {OPTION: VALUE}}"]
@@ -107,6 +110,20 @@ def _tracker_options(given: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:
         return dict(parse_tracker_options(texts)), []
     except ConfigError as error:
         return {}, list(error.problems)
+
+
+def _without_redacted(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The config.yaml of a run holds no keys: they come from the environment again."""
+    return {name: value for name, value in options.items() if value != REDACTED}
+
+
+def _runs_dir(config: Config) -> list[str]:
+    """Whether runs can be written, as far as it can be seen without writing."""
+    folder = runs_dir(config.runs_dir)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return []
+    return [f"the runs folder {folder} cannot be written: choose another with --runs-dir"]
 
 
 def _read(config: Config) -> tuple[Task | None, Data | None, list[str]]:

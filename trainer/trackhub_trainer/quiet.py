@@ -44,5 +44,6 @@ def write_to(path: Path, waiting: MemoryHandler) -> None:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     waiting.setTarget(handler)
+    waiting.flush()
     waiting.close()
     logging.root.handlers = [handler]
