@@ -154,5 +154,7 @@ AnyEvent = (
     | RunEnded
 )
 
+WITHOUT_A_WORD = "the training process died without a word"
+"""The reason in a `RunEnded` that somebody else had to write."""
 STATUSES = ("running", "finished", "failed", "killed")
 """A run has one of these; the last three end it."""

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from trackhub import files
 from trackhub.endings import forget, how, opened, watch
-from trackhub.errors import TrackhubError
 from trackhub.events import STATUSES, Artifact, Checkpoint, Event, Message, Metrics, Params, Rejected, RunEnded
 from trackhub.intake import PLAIN, Intake, copies_in, shown
 from trackhub.journal.format import jsonable
-from trackhub.journal.writing import JournalWriter, new_header
+from trackhub.journal.writing import Closed, JournalWriter, new_header
 from trackhub.layout import RunFolder, find_run
 from trackhub.secrets import redact, redact_text
 from trackhub.tell import tell
@@ -57,7 +56,7 @@ class Run:
         """Seconds that `finish` waits for the deliveries, at most."""
         self.status = "running"
         self._folder = folder
-        self._writer: JournalWriter | None = writer
+        self._writer: JournalWriter | Closed | None = writer
         self._header = writer.header
         self._delivery = delivery
         self._owner = os.getpid() if owns else 0
@@ -178,15 +177,13 @@ class Run:
         looks = redact_text(shown(value))[:200]
         self._append(Rejected, key=jsonable(key[:1000]), reason=reason, value=looks, step=step)
 
-    def _journal(self) -> JournalWriter:
-        """The file that this process writes: its own one in a forked child.
+    def _over(self, line: str) -> None:
+        self._intake.strict(line)
+        self._intake.tell("over", "", f"{line}. Go on with it: trackhub.resume({str(self.path)!r})")
 
-        Raises:
-            TrackhubError: the run is over.
-        """
+    def _journal(self) -> JournalWriter | Closed:
+        """The file that this process writes: its own one in a forked child."""
         if self._writer is None:
-            if self.status != "running":
-                raise TrackhubError(f"run {self.name} is over ({self.status}): trackhub.resume({str(self.path)!r})")
             path = self._folder.rank_journal(self._header.rank, self._header.attempt, os.getpid())
             header = new_header(self.id, self._header.run_name, self._header.rank, self._header.attempt)
             self._writer = JournalWriter(path, header, reopen=True, trouble=tell)
@@ -235,7 +232,7 @@ class Run:
             self._append(RunEnded, status=status, reason=redact_text(reason)[:2000])
         if self._writer is not None:
             self._writer.close()
-        self._writer, self.status = None, status
+        self._writer, self.status = Closed(self._over, f"run {self.name} is {status}, and logs no more"), status
         forget(self)
         if owns and self._delivery is not None:
             self._delivery.finish(self.finish_timeout if timeout is None else timeout)

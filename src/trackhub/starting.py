@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trackhub import ranks
 from trackhub.endings import watch
 from trackhub.errors import ConfigError, JournalError
-from trackhub.events import Params, Rewind, RunStarted
+from trackhub.events import WITHOUT_A_WORD, Params, Rewind, RunEnded, RunStarted
 from trackhub.journal.format import jsonable
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder, find_run, safe_name
@@ -21,6 +21,9 @@ from trackhub.run import Run
 from trackhub.secrets import redact, redact_argv
 from trackhub.settings import Selection, Trackers, disclosed, select
 from trackhub.tell import tell
+
+if TYPE_CHECKING:
+    from trackhub.journal.state import State
 
 FINISH_TIMEOUT = 30.0
 """Seconds that `finish` waits for the deliveries, unless told otherwise."""
@@ -113,6 +116,7 @@ def resume(
     selection = _checked(select(as_before or "none" if trackers is None else trackers, options))
     mode = _mode(delivery)
     retire(folder)
+    _bury(folder, before)
     attempt = before.attempt + 1
     header = new_header(before.id, folder.path.name, attempt=attempt)
     writer = JournalWriter(folder.rank_journal(0, attempt), header, trouble=tell)
@@ -130,6 +134,17 @@ def resume(
         writer.append(Rewind, step=step)
     last_step = before.last_step if step is None else step
     return _running(folder, writer, selection, finish_timeout, mode, last_step)
+
+
+def _bury(folder: RunFolder, before: State) -> None:
+    """Training and supervisor both died without a word: say so, before the run goes on."""
+    from trackhub.journal.state import ended
+
+    if ended(folder) is None:
+        header = new_header(before.id, before.name, attempt=before.attempt)
+        supervisor = JournalWriter(folder.supervisor_journal, header, reopen=True)
+        supervisor.append(RunEnded, status="killed", reason=WITHOUT_A_WORD)
+        supervisor.close()
 
 
 def _cwd() -> str:

@@ -425,10 +425,21 @@ def test_several_runs_are_all_finished_at_exit(runs: Path) -> None:
 def test_a_run_that_is_over_says_how_to_go_on() -> None:
     with bare_run() as run:
         pass
-    with pytest.raises(trackhub.TrackhubError, match=r"trackhub\.resume\("):
+    with pytest.raises(trackhub.InvalidValue, match="is finished, and logs no more"):
         run.log_metrics({"a": 1.0})
     run.finish("failed")
     assert run.status == "finished"
+
+
+@pytest.mark.usefixtures("lenient")
+def test_logging_to_a_run_that_is_over_is_told_once_and_ends_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with bare_run() as run:
+        run.log_metrics({"a": 1.0})
+    for step in range(3):
+        run.log_metrics({"a": 1.0, "b": "odd"}, step=step)
+        run.log_message("late")
+    assert capfd.readouterr().err.count("logs no more. Go on with it: trackhub.resume(") == 1
+    assert run.summary["a"]["last"] == 1.0
 
 
 @pytest.mark.usefixtures("lenient")

@@ -59,7 +59,7 @@ class Handover:
         self._attempts = attempts
         self._folder = folder
         self._refused = refused
-        self._mapper = Mapper(tracker.limits, cursor.safe.mapped)
+        self._mapper = Mapper(tracker.limits)
         self._one_by_one = not tracker.has("log_metrics_batch")
         self._takes_rows = tracker.has("log_metrics") or not self._one_by_one
 

@@ -1,7 +1,8 @@
-"""What a backend does not take, mapped to what it takes: deterministic, reversible, and told.
+"""What a backend does not take, mapped to what it takes: by the key alone, reversible, and told.
 
-Each forbidden piece of a key is percent-encoded (UTF-8), and so is "%" itself in a key that needed it. A key that is
-too long, or that meets another after mapping, ends in "~" and eight digits of its SHA-256.
+Each forbidden piece of a key is percent-encoded (UTF-8), and so is "%" itself in a key that needed it, or that looks as
+if it had. A key that is too long ends in "~" and eight digits of its SHA-256. So two keys never come to one, and a key
+comes to the same in whatever order, and after whatever restart.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
-from trackhub.journal.format import unescape_key
 from trackhub.plugin import Limits
 
 _EXACT = 2**53
-KEPT_LENGTH = 500
-"""Characters of a key in the receipt: a longer one is cut there, and no longer itself."""
 _NOT_UTF8 = "[\ud800-\udfff]"
+_EMPTY = "%empty"
+_LOOKS_ENCODED = re.compile("%[0-9A-F]{2}|%empty")
 
 
 class Mapper:
@@ -23,19 +23,12 @@ class Mapper:
 
     Args:
         limits: what the backend takes.
-        known: mappings that were made earlier, original to mapped, so that they stay.
     """
 
-    def __init__(self, limits: Limits, known: dict[str, str] | None = None) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._forbidden = re.compile(f"(?:{limits.key_forbidden})|{_NOT_UTF8}" if limits.key_forbidden else _NOT_UTF8)
         self._keys: dict[str, str] = {}
-        whole = (
-            (unescape_key(original), mapped)
-            for original, mapped in (known or {}).items()
-            if len(original) < KEPT_LENGTH
-        )
-        self._taken: dict[str, str] = {mapped: original for original, mapped in whole}
 
     def row(self, metrics: dict[str, float]) -> tuple[dict[str, float], dict[str, str]]:
         """(the row as the backend takes it, what was changed: original key to mapped key or reason)."""
@@ -54,24 +47,23 @@ class Mapper:
     def _key(self, key: str) -> str:
         name = self._keys.get(key)
         if name is None:
-            name = self._free(key, self._cleaned(key))
-            self._keys[key] = name
-            self._taken[name] = key
+            name = self._keys[key] = self._cut(key, self._cleaned(key))
         return name
 
     def _cleaned(self, key: str) -> str:
-        if not key or self._forbidden.search(key):
-            escaped = key.replace("%", "%25")
-            return self._forbidden.sub(lambda match: _encoded(match[0]), escaped) or "%"
+        if not key:
+            return _EMPTY
+        if self._forbidden.search(key) or _LOOKS_ENCODED.search(key):
+            return self._forbidden.sub(lambda match: _encoded(match[0]), key.replace("%", "%25"))
         return key
 
-    def _free(self, key: str, name: str) -> str:
-        """`name` cut to the backend's length, and kept apart from another key that came to the same."""
+    def _cut(self, key: str, name: str) -> str:
+        """`name` at the backend's length."""
         longest = self._limits.key_length
-        if (longest and len(name) > longest) or self._taken.get(name, key) != key:
-            digest = "~" + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-            return name[: (longest or len(name) + 9) - len(digest)] + digest
-        return name
+        if not longest or len(name) <= longest:
+            return name
+        digest = "~" + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return name[: longest - len(digest)] + digest
 
     def _takes(self, value: float) -> bool:
         return self._limits.nonfinite or isinstance(value, int) or value - value == 0

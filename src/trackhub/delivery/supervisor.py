@@ -21,7 +21,7 @@ from trackhub.delivery.chores import Chores
 from trackhub.delivery.protocol import BUSY, Orders, SupervisorStatus
 from trackhub.delivery.trainer_watch import TrainerWatch
 from trackhub.delivery.warden import Warden
-from trackhub.events import RunEnded
+from trackhub.events import WITHOUT_A_WORD, RunEnded
 from trackhub.journal.state import ended, latest, says_ended, state, writer_alive
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder
@@ -109,7 +109,7 @@ class Supervisor:
         """Nobody writes the journal any more and it has no end: then the run was killed."""
         gone = not self._trainer.alive() if self._orders.live else not writer_alive(self._folder)
         if gone and ended(self._folder) is None:
-            self._journal.append(RunEnded, status="killed", reason="the training process died without a word")
+            self._journal.append(RunEnded, status="killed", reason=WITHOUT_A_WORD)
 
     def _report(self) -> None:
         """Put the couriers' states on disk when they change, and as a sign of life."""

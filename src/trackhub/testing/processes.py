@@ -15,7 +15,7 @@ MARK = "TRACKHUB_TEST_MARK"
 
 
 @contextmanager
-def no_survivors(within: float = 10.0) -> Iterator[None]:
+def no_survivors(within: float = 20.0) -> Iterator[None]:
     """Fail if a process that was started inside still runs `within` seconds after the end; and end it.
 
     Raises:
