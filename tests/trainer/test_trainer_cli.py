@@ -52,6 +52,14 @@ def test_mistakes(trainer: Trainer, tmp_path: Path, arguments: list[str], words:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_mistake_is_a_mistake_with_debug_too(trainer: Trainer) -> None:
+    """The traceback comes on top."""
+    done = trainer("--debug", "--max-steps", "0", "--trackers", "csv")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert "trainer: --max-steps 0" in done.stderr
+
+
 def test_a_dry_run_shows_the_plan_and_writes_nothing(trainer: Trainer, tmp_path: Path) -> None:
     """With the size that the checkpoints really have."""
     done = trainer("--dry-run", "--max-steps", "20", "--save-steps", "2", "--trackers", "csv")

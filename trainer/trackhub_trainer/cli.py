@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from logging.handlers import MemoryHandler
 
@@ -58,7 +59,7 @@ def _work(request: Request, waiting: MemoryHandler) -> None:
 def _mistakes(request: Request, error: BaseException) -> int:
     """Every problem on a line of its own."""
     if request.debug:
-        raise error
+        traceback.print_exception(error)
     problems = getattr(error, "problems", (str(error),))
     for problem in problems:
         _say(problem, 2)
