@@ -36,7 +36,7 @@ class TensorboardTracker:
     rewinds = "replace"
     needs = "tensorboard"
     extra = "tensorboard"
-    card = """One event file in the run's tensorboard_logs/: open it with `tensorboard --logdir runs`. Each point has its
+    card = """One event file in the run's tensorboard_logs/; open with `tensorboard --logdir runs`. Each point has its
     own step and time, NaN and Inf included. TensorBoard stores values as 32-bit floats: about seven digits, integers
     exact up to 2**24, infinity beyond 3.4e38. Parameters, messages and the status are in the Text tab. After a crash
     the file is cut back to what is recorded (rule: truncate), after a rewind it is written again. Media, artifacts and

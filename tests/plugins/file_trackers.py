@@ -1,4 +1,4 @@
-"""What the tests of csv and jsonl share: readers of their files, and a courier in small that can be killed anywhere.
+"""What the tests of csv, jsonl and tensorboard share: readers of their files, and a courier that dies on request.
 
 As a script it kills a delivery before each line of plugin code in turn, and checks what the next courier makes of it.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 from trackhub_csv import CsvTracker
 from trackhub_jsonl import JsonlTracker
+from trackhub_tensorboard import TensorboardTracker
 
 from trackhub.plugin import Rebuild, Row
 from trackhub.testing import SomeRun, open_tracker
@@ -23,7 +24,15 @@ from trackhub.testing import SomeRun, open_tracker
 Point = tuple[str, int, str, str]
 """Key, step, and the exact texts of value and timestamp."""
 
-TRACKERS: dict[str, type] = {"csv": CsvTracker, "jsonl": JsonlTracker}
+TRACKERS: dict[str, type] = {"csv": CsvTracker, "jsonl": JsonlTracker, "tensorboard": TensorboardTracker}
+EXACT = ["csv", "jsonl"]
+"""Trackers whose files hold every digit of a value."""
+FILES = {
+    "csv": "metrics.csv",
+    "jsonl": "metrics.jsonl",
+    "tensorboard": "tensorboard_logs/events.out.tfevents.1767225600.trackhub.0123456789abcdef.000",
+}
+"""Where `SomeRun` has its points."""
 START = 1_767_225_601.123456
 NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 csv.field_size_limit(1 << 24)
@@ -40,7 +49,9 @@ def _points(step: int, timestamp: str, cells: Iterable[tuple[str, Any]]) -> list
 
 
 def stored(path: Path) -> list[Point]:
-    """Every point of a metrics.csv or metrics.jsonl, read with the standard library."""
+    """Every point of a file: read with the standard library, an event file with TensorBoard's own reader."""
+    if "tfevents" in path.name:
+        return _stored_events(path)
     return _stored_csv(path) if path.suffix == ".csv" else _stored_jsonl(path)
 
 
@@ -56,6 +67,16 @@ def _stored_jsonl(path: Path) -> list[Point]:
     return [point for row in rows for point in _points(row.pop("step"), repr(row.pop("timestamp")), _cells(row))]
 
 
+def _stored_events(path: Path) -> list[Point]:
+    """By time; the rows of `some_rows` have increasing ones."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(path), size_guidance={"scalars": 0}).Reload()
+    points = [(key, point) for key in events.Tags()["scalars"] for point in events.Scalars(key)]
+    points.sort(key=lambda pair: (pair[1].wall_time, pair[0]))
+    return [(key, point.step, repr(point.value), repr(point.wall_time)) for key, point in points]
+
+
 def _cells(row: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(_key(name), value) for name, value in row.items() if value != ""]
 
@@ -65,12 +86,15 @@ def _key(name: str) -> str:
 
 
 def some_rows(count: int, first: int = 0) -> list[Row]:
-    """Rows whose columns keep coming late: a new one every five rows, and a step of system metrics now and then."""
+    """Rows whose columns keep coming late: a new one every five rows, and a step of system metrics now and then.
+
+    Their values are exact in 32 bits, which is what TensorBoard keeps.
+    """
     return [_some_row(number) for number in range(first, first + count)]
 
 
 def _some_row(number: int) -> Row:
-    metrics: dict[str, float] = {"loss": number / 7, f"late,{number // 5}": number}
+    metrics: dict[str, float] = {"loss": number / 8, f"late,{number // 5}": float(number)}
     source = "system" if number % 6 == 5 else ""
     return Row({"system/cpu": 0.5} if source else metrics, number, START + number / 3, number + 1, source)
 
@@ -158,7 +182,7 @@ def killed_everywhere(tracker: str, base: Path, every: int) -> int:
     """Kill a delivery, and the one after it, before each `every`-th line. Returns how often; fails on a wrong point."""
     rows = some_rows(24)
     expected = points_of(rows)
-    files = {"csv": {"metrics.csv", "config.json"}, "jsonl": {"metrics.jsonl"}}[tracker]
+    files = {FILES[tracker], "config.json"} if tracker == "csv" else {FILES[tracker]}
     for times, line in enumerate(range(0, 1_000_000, every)):
         folder = base / f"{tracker}-{line}"
         folder.mkdir()
@@ -171,8 +195,8 @@ def killed_everywhere(tracker: str, base: Path, every: int) -> int:
         if code:
             forked(killed)
         deliver(tracker, folder, rows)
-        assert stored(folder / f"metrics.{tracker}") == expected, f"killed before line {line}"
-        left = {path.name for path in folder.iterdir()}
+        assert stored(folder / FILES[tracker]) == expected, f"killed before line {line}"
+        left = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         assert left == files, f"killed before line {line}: {left}"
         if not code:
             return times
