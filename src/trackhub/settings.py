@@ -112,6 +112,22 @@ def parse_tracker_options(given: Iterable[str]) -> dict[str, dict[str, str]]:
     return parsed
 
 
+def seconds(variable: str, default: float) -> float:
+    """A time from the environment.
+
+    Raises:
+        ConfigError: it is no number, or negative.
+    """
+    given = os.environ.get(variable) or str(default)
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not value >= 0:
+        raise ConfigError(f"{variable}={given} is no number of seconds")
+    return value
+
+
 def check_trackers(trackers: Trackers, options: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
     """Everything that is wrong with the trackers that were asked for, in words; empty if nothing is.
 

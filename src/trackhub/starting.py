@@ -19,7 +19,7 @@ from trackhub.layout import RunFolder, find_run, safe_name
 from trackhub.layout import runs_dir as resolve_runs_dir
 from trackhub.run import Run
 from trackhub.secrets import redact, redact_argv
-from trackhub.settings import Selection, Trackers, disclosed, select
+from trackhub.settings import Selection, Trackers, disclosed, seconds, select
 from trackhub.tell import tell
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ def _cwd() -> str:
 
 
 def _mode(delivery: str | None) -> str:
+    seconds("TRACKHUB_LINGER", 0.0)  # a mistake in it is told before anything is made
     mode = delivery or os.environ.get("TRACKHUB_DELIVERY") or "live"
     if mode not in ("live", "later"):
         raise ConfigError(f"delivery={mode!r} is neither 'live' nor 'later'")

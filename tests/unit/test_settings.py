@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import trackhub
 from trackhub import ConfigError
 from trackhub.settings import check_trackers, parse_tracker_options, select
 
@@ -117,3 +118,13 @@ def test_everything_wrong_with_options_is_told_at_once() -> None:
 
 def test_what_is_right_has_no_problems() -> None:
     assert check_trackers("csv,jsonl") == []
+
+
+@pytest.mark.parametrize("given", ["an hour", "-1", "nan"])
+def test_a_time_that_is_none_is_told_before_a_run_is_made(
+    given: str, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKHUB_LINGER", given)
+    with pytest.raises(trackhub.ConfigError, match="TRACKHUB_LINGER"):
+        trackhub.start(trackers="none")
+    assert not runs.exists()

@@ -19,6 +19,7 @@ from trackhub.journal.following import first_start, read
 from trackhub.journal.state import last_events, latest
 from trackhub.journal.writing import JournalWriter
 from trackhub.layout import RunFolder
+from trackhub.settings import seconds
 
 FSYNC_EVERY = 1.0
 """Seconds: the loss window of a power cut."""
@@ -117,7 +118,7 @@ class Chores:
 
     def _sample(self) -> None:
         """System metrics at the latest training step, as rows of the supervisor's own file."""
-        every = float(os.environ.get("TRACKHUB_SYSTEM_EVERY") or SAMPLE_EVERY)
+        every = seconds("TRACKHUB_SYSTEM_EVERY", SAMPLE_EVERY)
         if every <= 0:
             return
         from trackhub.monitor import Monitor

@@ -9,11 +9,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from trackhub.delivery.protocol import Orders
-from trackhub.delivery.spawn import command, environment
+from trackhub.delivery.spawn import command, environment, give
 from trackhub.processes import host, is_alive, start_time
+from trackhub.settings import seconds
 from trackhub.tell import tell
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Delivery:
             couriers=live,
             trainer_pid=os.getpid(),
             trainer_started=start_time(os.getpid()),
-            linger=float(os.environ.get("TRACKHUB_LINGER") or LINGER),
+            linger=seconds("TRACKHUB_LINGER", LINGER),
         )
         self._process: subprocess.Popen[bytes] | None = None
         self._finishing = False
@@ -65,8 +64,12 @@ class Delivery:
             if process is None or process.wait() == 0 or self._finishing:
                 return
             time.sleep(0.2 * 2**restart)
-            if not self._finishing:
+            if self._finishing or not self._folder.journal.is_dir():
+                return
+            try:
                 self._process = spawn(self._folder, self._orders)
+            except OSError:
+                continue
 
     def forked(self) -> None:
         """In a forked child: let go of the pipe, whose closing tells the supervisor that the trainer is gone."""
@@ -114,7 +117,5 @@ def spawn(folder: RunFolder, orders: Orders) -> subprocess.Popen[bytes]:
             cwd="/",
             start_new_session=True,
         )
-    assert process.stdin is not None  # noqa: S101 - it is a pipe
-    process.stdin.write(msgspec.json.encode(orders) + b"\n")
-    process.stdin.flush()
+    give(process, orders)
     return process

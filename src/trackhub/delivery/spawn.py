@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
+
+import msgspec
+
+from trackhub.delivery.protocol import Orders
 
 _HOME = str(Path(__file__).resolve().parents[2])
 _BOOT = (
@@ -19,6 +24,16 @@ def command(module: str, *arguments: str) -> list[str]:
     trackhub's own folder comes last on the path, for when it runs from a source tree.
     """
     return [sys.executable, "-P", "-c", _BOOT, _HOME, module, *arguments]
+
+
+def give(process: subprocess.Popen[bytes], orders: Orders) -> None:
+    """Give a process its orders. One that is gone already is noticed by its exit code."""
+    try:
+        if process.stdin is not None:
+            process.stdin.write(msgspec.json.encode(orders) + b"\n")
+            process.stdin.flush()
+    except BrokenPipeError:
+        return
 
 
 def environment() -> dict[str, str]:

@@ -30,7 +30,7 @@ from trackhub.processes import host, start_time
 
 TICK = 0.05
 """Seconds between two looks at everything."""
-TELL_EVERY = 1.0
+SIGN_OF_LIFE = 10.0
 """Seconds between two writings of an unchanged status."""
 TAKEOVER = 6.0
 """Seconds that the supervisor of an earlier attempt has to go away."""
@@ -115,7 +115,7 @@ class Supervisor:
         """Put the couriers' states on disk when they change, and as a sign of life."""
         self._status.trackers = {warden.name: warden.status for warden in self._wardens}
         content = msgspec.json.encode(self._status.trackers)
-        if content != self._written or time.time() - self._status.updated > TELL_EVERY * 10:
+        if content != self._written or time.time() - self._status.updated > SIGN_OF_LIFE:
             self._written = content
             self._write_status()
 

@@ -10,7 +10,7 @@ import time
 import msgspec
 
 from trackhub.delivery.protocol import Orders, TrackerStatus, Word
-from trackhub.delivery.spawn import command, environment
+from trackhub.delivery.spawn import command, environment, give
 
 TRIES = 5
 """Deaths in a row without any progress, after which a courier is parked."""
@@ -69,10 +69,9 @@ class Warden:
             env=environment(),
             cwd="/",
         )
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101 - they are pipes
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         os.set_blocking(self._process.stdout.fileno(), False)
-        self._process.stdin.write(msgspec.json.encode(self._orders) + b"\n")
-        self._process.stdin.flush()
+        give(self._process, self._orders)
         self._last, self._heard, self._deadline = Word(), b"", 0.0
         self.status.pid = self._process.pid
 
