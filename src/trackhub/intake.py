@@ -63,7 +63,10 @@ class Intake:
     def is_mapping(self, call: str, given: Any, step: int | None) -> bool:
         """Whether `given`, the argument of `call`, is a dict or the like; anything else is told and kept out."""
         if not isinstance(given, Mapping):
-            self.bad("", f"{call} takes a dict, not {type(given).__name__}", given, step)
+            reason = f"{call} takes a dict, not {type(given).__name__}"
+            self.strict(reason)
+            self.tell("bad", call, f"{reason}: the call is left out. TRACKHUB_STRICT=1 shows where")
+            self._refuse("", reason, given, step)
         return isinstance(given, Mapping)
 
     def _collect(self, row: dict[str, Any], prefix: str, given: Mapping[Any, Any], step: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from traceback import extract_tb
 
 from trackhub.errors import ConfigError
 
@@ -60,8 +61,15 @@ def load(name: str) -> type:
     try:
         loaded: type = known[name][0].load()
     except (Exception, SystemExit) as error:
-        raise ConfigError(f"tracker {name!r} does not import: {type(error).__name__}: {error}") from error
+        told = f"{type(error).__name__}: {error}{_place(error)}"
+        raise ConfigError(f"tracker {name!r} does not import: {told}") from error
     return loaded
+
+
+def _place(error: BaseException) -> str:
+    """Where in the plugin's own code an import failed, in words; "" if it did not get as far."""
+    frames = [frame for frame in extract_tb(error.__traceback__)[1:] if "importlib" not in frame.filename]
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
 
 
 def missing_sdk(name: str, plugin_class: type) -> str:

@@ -64,7 +64,7 @@ def start(
     if joined := ranks.joined(resolve_runs_dir(runs_dir)):
         return Run.join(*joined)
     selection, mode = _checked(select(trackers, options)), _mode(delivery)
-    folder = _new_folder(resolve_runs_dir(runs_dir), name or "run")
+    folder = _new_folder(resolve_runs_dir(runs_dir), str(name or "run"))
     header = new_header(os.urandom(8).hex(), folder.path.name)
     writer = JournalWriter(folder.rank_journal(0), header, trouble=tell)
     writer.append(

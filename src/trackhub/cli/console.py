@@ -6,7 +6,7 @@ import os
 import sys
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 PIPE_WIDTH = 200
@@ -15,10 +15,18 @@ PIPE_WIDTH = 200
 console = Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH)
 
 
-def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = ()) -> Table:
-    """An empty table in the house's look; `numbers` names the columns that align right."""
+def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = (), words: tuple[str, ...] = ()) -> Table:
+    """An empty table in the house's look.
+
+    Args:
+        columns: the headings.
+        title: a line above it.
+        numbers: the columns that align right.
+        words: the columns that are folded on a narrow screen; the last one if none is named.
+    """
     made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else None)
-    made.pad_edge = False
+    made.pad_edge, made.collapse_padding = False, True
     for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column in numbers else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column not in (words or columns[-1:]))
     return made

@@ -45,7 +45,8 @@ def _show(found: list[State], base: str) -> None:
     from trackhub.cli.console import console, table
 
     colours = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "unreadable": "red"}
-    listing = table("name", "status", "started", "last step", "trackers", "reason", numbers=("last step",))
+    columns = ("name", "status", "started", "last step", "trackers", "reason")
+    listing = table(*columns, numbers=("last step",), words=("trackers", "reason"))
     for one in found:
         colour = colours.get(one.status, "white")
         listing.add_row(

@@ -16,7 +16,7 @@ from typing import Any
 from trackhub.delivery.protocol import Orders
 from trackhub.events import Environment, Metrics, Params
 from trackhub.journal.following import first_start, read
-from trackhub.journal.state import last_events, latest
+from trackhub.journal.state import ended, last_events, latest
 from trackhub.journal.writing import JournalWriter
 from trackhub.layout import RunFolder
 from trackhub.settings import seconds
@@ -126,6 +126,8 @@ class Chores:
         monitor = Monitor(self._orders.trainer_pid)
         while not self._stop.wait(every):
             metrics = monitor.sample()
+            if ended(self._folder):
+                return  # a courier that has the end is gone: what is measured after it would stay undelivered
             if metrics:
                 step = self._latest_step()
                 self._journal.append(Metrics, time.time(), step=step, metrics=metrics, source="system")
