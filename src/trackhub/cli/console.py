@@ -28,5 +28,5 @@ def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = ()
     made.pad_edge, made.collapse_padding = False, True
     for column in columns:
         justify: JustifyMethod = "right" if column in numbers else "left"
-        made.add_column(column, justify=justify, overflow="fold", no_wrap=column not in (words or columns[-1:]))
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column != columns[-1])
     return made

@@ -39,22 +39,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(found: list[State], base: str) -> None:
+def _words(one: State) -> str:
+    """The trackers; below them, why the run ended as it did."""
     from rich.markup import escape
 
+    return escape("\n".join(filter(None, (", ".join(one.trackers), one.reason))))
+
+
+def _show(found: list[State], base: str) -> None:
     from trackhub.cli.console import console, table
 
     colours = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "unreadable": "red"}
-    columns = ("name", "status", "started", "last step", "trackers", "reason")
-    listing = table(*columns, numbers=("last step",), words=("trackers", "reason"))
+    listing = table("name", "status", "started", "last step", "trackers", numbers=("last step",))
     for one in found:
-        colour = colours.get(one.status, "white")
-        listing.add_row(
-            one.name,
-            f"[{colour}]{one.status}[/{colour}]",
-            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.started)),
-            str(one.last_step) if one.last_step >= 0 else "",
-            ", ".join(one.trackers),
-            escape(one.reason),
-        )
+        colour = colours[one.status]
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.started))
+        step = str(one.last_step) if one.last_step >= 0 else ""
+        listing.add_row(one.name, f"[{colour}]{one.status}[/{colour}]", started, step, _words(one))
     console.print(listing if found else f"no runs under {base}")
