@@ -15,14 +15,10 @@ PIPE_WIDTH = 200
 console = Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH)
 
 
-def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = (), words: tuple[str, ...] = ()) -> Table:
-    """An empty table in the house's look.
+def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = ()) -> Table:
+    """An empty table in the house's look; `numbers` names the columns that align right.
 
-    Args:
-        columns: the headings.
-        title: a line above it.
-        numbers: the columns that align right.
-        words: the columns that are folded on a narrow screen; the last one if none is named.
+    On a narrow screen the last column, which holds the words, is folded; the others stay as they are.
     """
     made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else None)
     made.pad_edge, made.collapse_padding = False, True

@@ -40,10 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _words(one: State) -> str:
-    """The trackers; below them, why the run ended as it did."""
+    """The trackers, and why the run ended as it did: below them on a screen, behind them in a pipe."""
     from rich.markup import escape
 
-    return escape("\n".join(filter(None, (", ".join(one.trackers), one.reason))))
+    from trackhub.cli.console import console
+
+    return escape(("\n" if console.is_terminal else "; ").join(filter(None, (", ".join(one.trackers), one.reason))))
 
 
 def _show(found: list[State], base: str) -> None:
@@ -52,7 +54,7 @@ def _show(found: list[State], base: str) -> None:
     colours = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "unreadable": "red"}
     listing = table("name", "status", "started", "last step", "trackers", numbers=("last step",))
     for one in found:
-        colour = colours[one.status]
+        colour = colours.get(one.status, "white")
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.started))
         step = str(one.last_step) if one.last_step >= 0 else ""
         listing.add_row(one.name, f"[{colour}]{one.status}[/{colour}]", started, step, _words(one))
