@@ -115,3 +115,14 @@ def test_system_metrics_are_rows_of_their_own_at_the_latest_step(monkeypatch: py
     assert rows
     assert {row["step"] for row in rows} == {41}
     assert any(key.startswith("system/") for row in rows for key in row["metrics"])
+
+
+def test_nothing_is_measured_once_the_run_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKHUB_SYSTEM_EVERY", "0.2")
+    slow = {"file": "slow.jsonl", "hook": "on_run_end", "fault": "slow", "seconds": 2.0}
+    with trackhub.start(trackers={"rec": {}, "sick": slow}) as run:
+        run.log_metrics({"a": 1})
+    assert {receipt.tracker: (receipt.state, receipt.lag) for receipt in run.receipts()} == {
+        "rec": ("delivered", 0),
+        "sick": ("delivered", 0),
+    }

@@ -130,3 +130,15 @@ def test_real_files(shared: Path, name: str, split: str, answers: set[str] | Non
     assert len(found) == len(path.read_text().splitlines())
     if answers is not None:
         assert {answer for question in found for answer in question.answers} == answers
+
+
+def test_a_line_that_is_no_utf8_is_told_with_its_number_among_the_others(tmp_path: Path) -> None:
+    """Files from elsewhere come in other encodings; a byte order mark is no mistake."""
+    folder = write_lines(tmp_path, "arc-challenge", train=[line(), line(), "x"], test=[line()])
+    path = folder / "arc-challenge" / "arc-challenge_train_formatted.jsonl"
+    first, second, *rest = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\xef\xbb\xbf" + b"\n".join([first, b"\xff" + second, *rest]))
+    found, problems = data.read(ARC, folder)
+    assert len(found.train) == 1
+    assert ", line 2: " in problems[0] and "can't decode byte 0xff" in problems[0]
+    assert ", line 3: " in problems[1]

@@ -108,7 +108,12 @@ def test_unknown_keys_in_yaml_get_a_suggestion(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("a: [", "no valid YAML"), ("- 1\n", "holds no settings"), ("lr: [1]\n", "must be a number")]
+    ("text", "reason"),
+    [
+        ("b: 1\na: [", "no valid YAML: line 2, column 5: "),
+        ("- 1\n", "holds no settings"),
+        ("lr: [1]\n", "must be a number"),
+    ],
 )
 def test_broken_yaml(tmp_path: Path, text: str, reason: str) -> None:
     """What is wrong with it, in words."""

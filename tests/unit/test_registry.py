@@ -36,7 +36,7 @@ PLUGINS = {
     "printing": "print('hello from a plugin')\nclass T:\n    @hookimpl\n    def flush(self): ...",
 }
 REASONS = {
-    "raising": "RuntimeError: no import today",
+    "raising": "plugin_raising.py, line 2)",
     "exiting": "SystemExit: 3",
     "syntax": "SyntaxError",
     "absent": "a_package_that_is_not_there",

@@ -43,12 +43,19 @@ def read(path: Path) -> tuple[dict[str, Any], list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         return {}, [f"--config {path} cannot be read: {getattr(error, 'strerror', None) or error}"]
     except yaml.YAMLError as error:
-        return {}, [f"--config {path} is no valid YAML: {' '.join(str(error).split())}"]
+        return {}, [f"--config {path} is no valid YAML: {_where(error)}"]
     if content is None:
         return {}, []
     if not isinstance(content, Mapping):
         return {}, [f"--config {path} holds no settings; it wants lines like `max_steps: 125`"]
     return _named(_run_part(content))
+
+
+def _where(error: Exception) -> str:
+    """What is wrong with the YAML, and in which line, without the parser's drawing of the place."""
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return place + (getattr(error, "problem", None) or " ".join(str(error).split()))
 
 
 def _run_part(content: Mapping[Any, Any]) -> Mapping[Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,14 +83,14 @@ def _no_folder(task: Task, base: Path) -> str:
 def questions(task: Task, path: Path) -> tuple[tuple[Question, ...], list[str]]:
     """(the questions of a file, its problems); blank lines are passed over, but count as lines."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        return (), [f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"]
+        content = path.read_bytes().removeprefix(BOM_UTF8)
+    except OSError as error:
+        return (), [f"{path} cannot be read: {error.strerror}"]
     found, problems = [], []
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(content.split(b"\n")):
         if line.strip():
             try:
-                found.append(question(task, number, line))
+                found.append(question(task, number, line.decode()))
             except ValueError as error:
                 problems.append(f"{path}, line {number + 1}: {error}")
     if not found and not problems:

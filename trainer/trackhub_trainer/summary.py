@@ -45,7 +45,8 @@ def _existing(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "run", str(folder)
     saved = sorted((folder / "checkpoints").glob("*.ckpt"))
     if saved:
-        yield f"checkpoints ({len(saved)})", f"{saved[0].relative_to(folder)} ... {saved[-1].name}"
+        to_last = f" ... {saved[-1].name}" if len(saved) > 1 else ""
+        yield f"checkpoints ({len(saved)})", f"{saved[0].relative_to(folder)}{to_last}"
     for name, where in (
         ("metrics", "metrics.csv"),
         ("metrics", "metrics.jsonl"),
