@@ -73,6 +73,25 @@ def test_one_that_sleeps_for_an_hour_costs_the_end_of_training_the_timeout_at_mo
     assert took < 4 + 1.5
 
 
+def test_one_that_hangs_past_its_deadline_is_killed_and_started_again() -> None:
+    run, receipts, _ = train(hook="log_metrics", fault="hang", times=1, deadline=1.0)
+    assert_healthy(run, receipts["rec"])
+    assert receipts["sick"].complete
+    assert {row["step"] for row in recorded(run.path / "sick.jsonl", "log_metrics")} == set(range(ROWS))
+
+
+def test_one_that_always_dies_is_parked_after_a_few_tries_and_named() -> None:
+    run = trackhub.start(trackers={"sick": {"hook": "on_run_start", "fault": "exit"}}, finish_timeout=60)
+    run.log_metrics({"a": 1})
+    begin = time.monotonic()
+    while run.receipts()[0].state != "parked" and time.monotonic() - begin < 90:
+        time.sleep(0.2)
+    (receipt,) = run.receipts()
+    assert receipt.state == "parked"
+    assert "exit code 7 in on_run_start" in receipt.reason
+    run.finish()
+
+
 @pytest.mark.parametrize("fault", ["exit", "crash"])
 def test_one_whose_process_dies_once_is_started_again(fault: str) -> None:
     run, receipts, _ = train(hook="log_metrics", fault=fault, times=1)

@@ -95,12 +95,17 @@ class FaultyOptions(RecordingOptions):
     fault: Annotated[Fault, msgspec.Meta(description="what it does there")] = "raise"
     times: Annotated[int, msgspec.Meta(description="how often, over all restarts")] = 1_000_000_000
     seconds: Annotated[float, msgspec.Meta(description="how long it hangs, or is slow")] = 3600.0
+    deadline: Annotated[float, msgspec.Meta(description="seconds that its hooks may take")] = 60.0
 
 
 class FaultyTracker(RecordingTracker):
     """A recorder that misbehaves in one hook, in a way of your choice."""
 
     Options = FaultyOptions
+
+    def __init__(self, options: FaultyOptions) -> None:
+        super().__init__(options)
+        self.deadlines = {options.hook: options.deadline}
 
     def write(self, hook: str, **arguments: Any) -> None:
         """Misbehave, or write down the call."""
