@@ -54,6 +54,9 @@ def test_one_that_raises_twice_gets_the_row_at_the_third_try() -> None:
     assert_healthy(run, receipts["rec"])
     assert receipts["sick"].complete
     assert [row["step"] for row in recorded(run.path / "sick.jsonl", "log_metrics")] == list(range(ROWS))
+    log = (run.path / "delivery" / "delivery.log").read_text()
+    assert log.count("Traceback") == 1
+    assert ", in _raise" in log
 
 
 def test_one_that_raises_at_the_end_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         WholeFileIO().save_checkpoint({"bad": (lambda: None)}, path)
     assert torch.load(path, weights_only=True)["good"].tolist() == [1, 1]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
+    """torch's own words for it are "unexpected pos 129152 vs 129040"."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*x\.ckpt"):
+            WholeFileIO().save_checkpoint({"big": torch.ones(100_000)}, tmp_path / "x.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []

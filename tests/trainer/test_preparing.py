@@ -46,6 +46,12 @@ logging.getLogger("late").info("after")
 """
 
 
+def test_a_log_that_cannot_be_written_puts_no_traceback_on_the_terminal() -> None:
+    """/dev/full is a full disk: the training's own message is what counts."""
+    done = subprocess.run([sys.executable, "-c", QUIET, "/dev/full"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_what_libraries_say_before_there_is_a_log_is_in_it(tmp_path: Path) -> None:
     """In order, and not on the terminal."""
     path = tmp_path / "logs" / "training.log"

@@ -36,10 +36,21 @@ class WholeFileIO(TorchCheckpointIO):  # type: ignore[misc]
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            torch.save(checkpoint, partial)
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
             partial.replace(target)
+        except (OSError, RuntimeError) as error:
+            raise _of_disk(error, target) or error from None
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _of_disk(error: BaseException, path: Path) -> OSError | None:
+    """What the disk said: torch hides a full one behind an error of its own, which says nothing to people."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__context__
+    return cause and OSError(cause.errno, cause.strerror, str(path))
 
 
 class LastSteps(Callback):  # type: ignore[misc]

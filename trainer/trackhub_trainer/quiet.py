@@ -38,10 +38,17 @@ def hush_libraries() -> None:
         logger.propagate = True
 
 
+class LogFile(logging.FileHandler):
+    """A log file that leaves out what does not fit on the disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Say nothing: logging's own way prints a traceback on the terminal for each record."""
+
+
 def write_to(path: Path, waiting: MemoryHandler) -> None:
     """From here on everything goes to `path`, beginning with what is `waiting`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     waiting.setTarget(handler)
     waiting.flush()

@@ -8,7 +8,9 @@ opening           five tries, then the tracker is parked
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 
@@ -49,6 +51,7 @@ class Attempts:
         self._stop = stop
         self._pause = 0.5
         self._failures: Counter[tuple[str, int]] = Counter()
+        self._written_down: set[tuple[str, int | None]] = set()
         self.goes_back = False
         """Whether the open tracker, made anew at the cursor, has forgotten everything behind it."""
         self.plugin: object = None
@@ -90,9 +93,17 @@ class Attempts:
 
     def _failed(self, key: tuple[str, int], tries: int, error: Exception) -> None:
         self._failures[key] += 1
+        self._write_down(error)
         if self._failures[key] >= tries:
             raise Rejected(words(error)) from error
         self._wait(0.1 * self._failures[key], words(error))
+
+    def _write_down(self, error: Exception) -> None:
+        """The traceback, for the plugin's author: once per place, to standard error, which is delivery/delivery.log."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        if (place.filename, place.lineno) not in self._written_down:
+            self._written_down.add((place.filename, place.lineno))
+            print(redact_text("".join(traceback.format_exception(error))), file=sys.stderr, end="", flush=True)
 
     def _go_back(self) -> None:
         """Nobody knows how much of a failed call arrived: a tracker that can forgets it, and is given it again."""
