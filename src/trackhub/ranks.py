@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from hashlib import sha256
 from pathlib import Path
 
 from trackhub.errors import JournalError
@@ -64,6 +63,8 @@ def _launched() -> bool:
 
 
 def _meeting(runs: Path) -> Path:
+    from hashlib import sha256
+
     job = "|".join(os.environ.get(name, "") for name in _JOB)
     return runs / ".ranks" / sha256(job.encode()).hexdigest()[:16]
 

@@ -10,9 +10,8 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from traceback import extract_tb
 
+from trackhub.claims import GROUP
 from trackhub.errors import ConfigError
-
-GROUP = "trackhub.trackers"
 
 
 def installed() -> dict[str, list[EntryPoint]]:

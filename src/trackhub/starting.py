@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackhub import ranks
+from trackhub.claims import plainly_installed
 from trackhub.endings import watch
 from trackhub.errors import ConfigError, JournalError
 from trackhub.events import WITHOUT_A_WORD, Params, Rewind, RunEnded, RunStarted
@@ -163,11 +164,13 @@ def _mode(delivery: str | None) -> str:
 
 
 def _checked(selection: Selection) -> Selection:
-    from trackhub.registry import check_names
+    known = plainly_installed() if selection.names else set()
+    doubtful = tuple(name for name in selection.names if name not in known)
+    if doubtful:
+        from trackhub.registry import check_names
 
-    problems = check_names(selection.names)
-    if problems:
-        raise ConfigError(*problems)
+        if problems := check_names(doubtful):
+            raise ConfigError(*problems)
     return selection
 
 

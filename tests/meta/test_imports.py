@@ -90,7 +90,8 @@ def test_a_plugin_imports_trackhub_plugin_and_nothing_else_of_ours(path: Path) -
 
 
 LAYERS = [
-    {"errors", "events", "tell", "processes", "locks", "verdicts", "_secret_names", "_secret_shapes", "_secret_text"},
+    {"errors", "events", "tell", "processes", "locks", "verdicts", "claims"},
+    {"_secret_names", "_secret_shapes", "_secret_text"},
     {"secrets", "layout", "files", "environment", "monitor", "ranks", "endings", "tensors"},
     {"journal", "intake"},
     {"plugin", "appendfile", "hookspecs", "registry", "settings"},
