@@ -83,15 +83,16 @@ def test_one_that_hangs_past_its_deadline_is_killed_and_started_again() -> None:
     assert {row["step"] for row in recorded(run.path / "sick.jsonl", "log_metrics")} == set(range(ROWS))
 
 
-def test_one_that_always_dies_is_parked_after_a_few_tries_and_named() -> None:
-    run = trackhub.start(trackers={"sick": {"hook": "on_run_start", "fault": "exit"}}, finish_timeout=60)
+@pytest.mark.parametrize("hook", ["on_run_start", "log_metrics"])
+def test_one_that_always_dies_is_parked_after_a_few_tries_and_named(hook: str) -> None:
+    run = trackhub.start(trackers={"sick": {"hook": hook, "fault": "exit"}}, finish_timeout=60)
     run.log_metrics({"a": 1})
     begin = time.monotonic()
     while run.receipts()[0].state != "parked" and time.monotonic() - begin < 90:
         time.sleep(0.2)
     (receipt,) = run.receipts()
     assert receipt.state == "parked"
-    assert "exit code 7 in on_run_start" in receipt.reason
+    assert f"exit code 7 in {hook}" in receipt.reason
     run.finish()
 
 

@@ -9,8 +9,11 @@ import time
 
 import msgspec
 
+from trackhub.delivery import cursor as cursors
 from trackhub.delivery.protocol import Orders, TrackerStatus, Word
 from trackhub.delivery.spawn import command, environment, give
+from trackhub.errors import JournalError
+from trackhub.layout import RunFolder
 
 TRIES = 5
 """Deaths in a row without any progress, after which a courier is parked."""
@@ -35,6 +38,7 @@ class Warden:
         self._heard = b""
         self._deadline = 0.0
         self._failures = 0
+        self._reached = -1
         self._start_at = 0.0
         self._last = Word()
 
@@ -91,7 +95,6 @@ class Warden:
         elif word.hook:
             self._calls(word.hook)
         elif not word.done and not word.parked:
-            self._failures = 0
             self._say("delivering", "", keep_reason=True)
             self.status.hook = ""
 
@@ -118,7 +121,9 @@ class Warden:
             self._died(code)
 
     def _died(self, code: int) -> None:
-        self._failures += 1
+        reached = self._progress()
+        self._failures = 1 if reached > self._reached else self._failures + 1
+        self._reached = max(reached, self._reached)
         self.status.restarts += 1
         hook = f" in {self.status.hook}" if self.status.hook else ""
         reason = self.status.reason or f"its process ended with exit code {code}{hook}; see delivery/delivery.log"
@@ -127,6 +132,13 @@ class Warden:
             return
         self._start_at = time.monotonic() + min(0.5 * 2**self._failures, LONGEST_PAUSE)
         self._say("backing off", reason)
+
+    def _progress(self) -> int:
+        """How far into the run its couriers have got: one that opens well, and then dies at a row, gets nowhere."""
+        try:
+            return cursors.load(RunFolder(self._orders.folder).cursor(self.name), self.name).handed.ordinal
+        except JournalError:
+            return -1
 
     def _forget(self) -> None:
         if self._process is not None:
