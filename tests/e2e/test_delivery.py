@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from pathlib import Path
 
@@ -126,3 +127,15 @@ def test_nothing_is_measured_once_the_run_has_ended(monkeypatch: pytest.MonkeyPa
         "rec": ("delivered", 0),
         "sick": ("delivered", 0),
     }
+
+
+def test_a_run_folder_that_is_deleted_meanwhile_is_told_and_ends_no_training(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with trackhub.start(trackers="rec") as run:
+        run.log_metrics({"a": 1})
+        shutil.rmtree(run.path)
+        run.log_metrics({"a": 2})
+    told = capsys.readouterr().err
+    assert "was deleted during the run" in told
+    assert "trackhub status" not in told

@@ -63,6 +63,9 @@ def wait(folder: RunFolder, trackers: tuple[str, ...], process: subprocess.Popen
         _wait(folder, trackers, process, timeout)
     except KeyboardInterrupt:
         tell("not waiting any longer: the deliveries go on in the background")
+    if not folder.journal.is_dir():
+        tell(f"the run folder {folder.path} was deleted during the run: what was logged is lost")
+        return
     left = [name for name in trackers if not _is_delivered(folder, name)]
     if left:
         tell(f"not yet delivered: {', '.join(left)}. See: trackhub status {folder.path}")
