@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,10 +15,11 @@ import msgspec
 from trackhub.delivery.launch import spawn
 from trackhub.delivery.progress import Progress
 from trackhub.delivery.protocol import BUSY, Orders
-from trackhub.delivery.receipt import Receipt, delivering, receipts
+from trackhub.delivery.receipt import Receipt, delivering, receipts, supervisor_status
 from trackhub.delivery.waiting import Patience
 from trackhub.journal.state import State, state
 from trackhub.layout import RunFolder
+from trackhub.processes import host, is_alive
 from trackhub.settings import disclosed, select
 
 TICK = 0.1
@@ -84,10 +87,21 @@ class _Watch:
     def attached(self) -> bool:
         """Watch a delivery that is under way already. Returns whether nothing is left to do after it."""
         with self._progress:
+            self._end_a_long_pause()
             while delivering(self._folder):
                 if self.result() != "left" or not self._wait():
                     return True
         return self.result() != "left"
+
+    def _end_a_long_pause(self) -> None:
+        """Who asks for it now has mended something: what a run left behind, and only waits by now, makes way."""
+        status = supervisor_status(self._folder)
+        if status is None or not status.live or state(self._folder).status == "running":
+            return
+        states = [found.state for found in status.trackers.values() if found.state not in ("delivered", "parked")]
+        here = status.host == host() and is_alive(status.pid, status.pid_started)
+        if here and states and all(found == "backing off" for found in states):
+            os.kill(status.pid, signal.SIGTERM)
 
     def own(self, orders: Orders) -> int:
         """Start a delivery, and watch it to its end. Returns the supervisor's exit code."""
