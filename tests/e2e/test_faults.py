@@ -116,23 +116,6 @@ def test_one_that_is_away_is_not_waited_for_and_sync_finishes_it() -> None:
     assert [row["step"] for row in recorded(run.path / "sick.jsonl", "log_metrics")] == list(range(ROWS))
 
 
-def test_sync_does_not_wait_for_a_pause_to_end() -> None:
-    """The backend is back: what the run left behind makes way for a delivery that begins at once."""
-    from trackhub.delivery.receipt import supervisor_status
-    from trackhub.delivery.sync import sync
-    from trackhub.layout import RunFolder
-
-    run, receipts, _ = train(hook="log_metrics", fault="away", times=50)
-    assert receipts["sick"].state == "backing off"
-    (run.path / "sick.faults").write_bytes(b"." * 50)
-    folder = RunFolder(run.path)
-    assert sync(folder).result == "delivered"
-    status = supervisor_status(folder)
-    assert status is not None
-    assert not status.live
-    assert [row["step"] for row in recorded(run.path / "sick.jsonl", "log_metrics")] == list(range(ROWS))
-
-
 def test_finish_timeout_zero_does_not_wait() -> None:
     run = trackhub.start(trackers={"sick": {"hook": "log_metrics", "fault": "hang"}}, finish_timeout=0)
     run.log_metrics({"a": 1})

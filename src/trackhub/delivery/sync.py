@@ -26,6 +26,9 @@ TICK = 0.1
 PATIENCE = 30.0
 """Seconds without any advance (every tracker away or parked) after which the rest is left for another time."""
 
+SILENT = 15.0
+"""Seconds without a sign of life from a supervisor, which gives one every ten."""
+
 
 class Outcome(msgspec.Struct):
     """What came of one run."""
@@ -87,8 +90,8 @@ class _Watch:
     def attached(self) -> bool:
         """Watch a delivery that is under way already. Returns whether nothing is left to do after it."""
         with self._progress:
-            self._end_a_long_pause()
             while delivering(self._folder):
+                self._end_a_long_pause()
                 if self.result() != "left" or not self._wait():
                     return True
         return self.result() != "left"
@@ -99,8 +102,9 @@ class _Watch:
         if status is None or not status.live or state(self._folder).status == "running":
             return
         states = [found.state for found in status.trackers.values() if found.state not in ("delivered", "parked")]
+        silent = time.time() - status.updated > SILENT  # its disk is full: not even its status could be written
         here = status.host == host() and is_alive(status.pid, status.pid_started)
-        if here and states and all(found == "backing off" for found in states):
+        if here and states and (silent or all(found == "backing off" for found in states)):
             os.kill(status.pid, signal.SIGTERM)
 
     def own(self, orders: Orders) -> int:
