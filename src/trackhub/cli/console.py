@@ -21,7 +21,7 @@ def table(*columns: str, title: str | None = None, numbers: tuple[str, ...] = ()
     On a narrow screen the last column, which holds the words, is folded; the others stay as they are.
     """
     made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else None)
-    made.pad_edge, made.collapse_padding = False, True
+    made.pad_edge, made.collapse_padding = False, console.is_terminal
     for column in columns:
         justify: JustifyMethod = "right" if column in numbers else "left"
         made.add_column(column, justify=justify, overflow="fold", no_wrap=column != columns[-1])
