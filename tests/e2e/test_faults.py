@@ -9,6 +9,8 @@ import pytest
 import trackhub
 from trackhub import Run
 from trackhub.delivery.receipt import Receipt
+from trackhub.delivery.sync import sync
+from trackhub.layout import RunFolder
 from trackhub.testing import recorded
 
 pytestmark = pytest.mark.usefixtures("test_trackers")
@@ -105,14 +107,22 @@ def test_one_whose_process_dies_once_is_started_again(fault: str) -> None:
 
 
 def test_one_that_is_away_is_not_waited_for_and_sync_finishes_it() -> None:
-    from trackhub.delivery.sync import sync
-    from trackhub.layout import RunFolder
-
     run, receipts, took = train(hook="log_metrics", fault="away", times=5)
     assert_healthy(run, receipts["rec"])
     assert took < 6
     outcome = sync(RunFolder(run.path))
     assert outcome.result == "delivered"
+    assert [row["step"] for row in recorded(run.path / "sick.jsonl", "log_metrics")] == list(range(ROWS))
+
+
+def test_sync_does_not_wait_for_the_pauses_of_an_earlier_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses that are left behind add up to half a minute; those of a fresh start to a few seconds."""
+    monkeypatch.setenv("TRACKHUB_LINGER", "120")
+    run, receipts, _ = train(hook="log_metrics", fault="away", times=7)
+    assert receipts["sick"].state == "backing off"
+    begin = time.monotonic()
+    assert sync(RunFolder(run.path)).result == "delivered"
+    assert time.monotonic() - begin < 20
     assert [row["step"] for row in recorded(run.path / "sick.jsonl", "log_metrics")] == list(range(ROWS))
 
 

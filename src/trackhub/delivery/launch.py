@@ -92,7 +92,7 @@ class Delivery:
 
 
 def retire(folder: RunFolder) -> None:
-    """Ask the supervisor that an earlier attempt left behind to stop after its batch, and end it after 5 s."""
+    """Ask the supervisor that a run left behind to stop after its batch, and end it after 5 s."""
     from trackhub.delivery.receipt import delivering, supervisor_status
 
     begin, signals = time.monotonic(), [getattr(signal, "SIGKILL", signal.SIGTERM), signal.SIGTERM]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,14 +10,13 @@ from typing import Any
 
 import msgspec
 
-from trackhub.delivery.launch import spawn
+from trackhub.delivery.launch import retire, spawn
 from trackhub.delivery.progress import Progress
 from trackhub.delivery.protocol import BUSY, Orders
 from trackhub.delivery.receipt import Receipt, delivering, receipts, supervisor_status
 from trackhub.delivery.waiting import Patience
 from trackhub.journal.state import State, state
 from trackhub.layout import RunFolder
-from trackhub.processes import host, is_alive
 from trackhub.settings import disclosed, select
 
 TICK = 0.1
@@ -91,21 +88,20 @@ class _Watch:
         """Watch a delivery that is under way already. Returns whether nothing is left to do after it."""
         with self._progress:
             while delivering(self._folder):
-                self._end_a_long_pause()
+                if self._only_waits():
+                    retire(self._folder)  # who asks for it now has mended something: try again at once
                 if self.result() != "left" or not self._wait():
                     return True
         return self.result() != "left"
 
-    def _end_a_long_pause(self) -> None:
-        """Who asks for it now has mended something: what a run left behind, and only waits by now, makes way."""
+    def _only_waits(self) -> bool:
+        """Whether the delivery under way is what an ended run left behind, and nothing but pauses."""
         status = supervisor_status(self._folder)
         if status is None or not status.live or state(self._folder).status == "running":
-            return
+            return False
         states = [found.state for found in status.trackers.values() if found.state not in ("delivered", "parked")]
         silent = time.time() - status.updated > SILENT  # its disk is full: not even its status could be written
-        here = status.host == host() and is_alive(status.pid, status.pid_started)
-        if here and states and (silent or all(found == "backing off" for found in states)):
-            os.kill(status.pid, signal.SIGTERM)
+        return bool(states) and (silent or all(found == "backing off" for found in states))
 
     def own(self, orders: Orders) -> int:
         """Start a delivery, and watch it to its end. Returns the supervisor's exit code."""
