@@ -90,6 +90,7 @@ def main() -> None:
         rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
         for number in range(ROUNDS + 1):
             for name, call in calls.items():
+                time.sleep(0.5)  # what the one before left to its threads is not this one's cost
                 measured = measure(call, number * CALLS)
                 if number:
                     rounds[name].append(measured)
