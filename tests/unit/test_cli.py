@@ -197,3 +197,13 @@ def test_a_pipe_that_closes_early_is_no_error() -> None:
     command = f"{sys.executable} -m trackhub trackers --json | head -c 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, env={**os.environ})
     assert done.stderr == ""
+
+
+def test_the_status_of_several_runs_is_shown_and_is_a_list_for_programs() -> None:
+    for _ in range(2):
+        trackhub.start(trackers="none", name="one").finish()
+    folders = [str(path) for path in Path(os.environ["TRACKHUB_RUNS_DIR"]).glob("one_*")]
+    shown = subprocess.run([sys.executable, "-m", "trackhub", "status", *folders], capture_output=True, text=True)
+    assert shown.stdout.count("finished, last step") == 2
+    listed = subprocess.run([sys.executable, "-m", "trackhub", "status", *folders, "--json"], capture_output=True)
+    assert [one["run"]["status"] for one in json.loads(listed.stdout)] == ["finished"] * 2
