@@ -306,7 +306,8 @@ def test_deliveries_that_cannot_start_are_told_and_do_not_stop_the_training(
 
 def test_a_forked_child_logs_into_a_file_of_its_own_and_everything_is_read_once() -> None:
     code = """
-import os, trackhub
+import os, trackhub, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on, of any fork beside any thread
 run = trackhub.start(trackers="none", finish_timeout=0)
 for step in range(10):
     run.log_metrics({"parent": step}, step=step)
