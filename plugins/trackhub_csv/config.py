@@ -7,7 +7,7 @@ from zlib import crc32
 
 import msgspec
 
-from trackhub.plugin import Rebuild, RunInfo, keep_aside, replace_file
+from trackhub.plugin import Rebuild, RunInfo, jsonable, keep_aside, replace_file
 
 
 class Config:
@@ -38,7 +38,7 @@ class Config:
         """Write the file, if there is something new."""
         if not self._changed:
             return
-        content = msgspec.json.format(msgspec.json.encode(_plain(self._params), enc_hook=str), indent=2) + b"\n"
+        content = msgspec.json.format(msgspec.json.encode(jsonable(self._params)), indent=2) + b"\n"
         if self._path.exists() and not self._is_ours():
             keep_aside(self._path)
         self._run.remember(_config=[*self._known()[-1:], crc32(content)])
@@ -59,14 +59,3 @@ class Config:
 
     def _is_ours(self) -> bool:
         return self._path.is_file() and crc32(self._path.read_bytes()) in self._known()
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON can hold it: NaN and infinities by name."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    return value

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from trackhub.plugin import AppendFile, Limits, Message, Options, Rebuild, Rejected, Row, RunInfo, hookimpl
+from trackhub.plugin import AppendFile, Limits, Message, Options, Rebuild, Rejected, Row, RunInfo, hookimpl, jsonable
 
 PARAMS, MESSAGES, STATUS = "trackhub/params", "trackhub/messages", "trackhub/status"
 """Tags in the Text tab. In TensorBoard a tag has one kind, so `limits` keeps metrics from having these names."""
@@ -67,7 +67,7 @@ class TensorboardTracker:
     @hookimpl
     def log_params(self, params: dict[str, Any]) -> None:
         """Show the parameters, as JSON; a later addition is a text of its own."""
-        content = msgspec.json.format(msgspec.json.encode(_plain(params), enc_hook=str), indent=2).decode()
+        content = msgspec.json.format(msgspec.json.encode(jsonable(params)), indent=2).decode()
         self._append_text(PARAMS, f"```json\n{content}\n```", self._time)
 
     @hookimpl
@@ -139,14 +139,3 @@ def _file_name(run: RunInfo) -> str:
 def _check_step(step: int) -> None:
     if not -(2**63) <= step < 2**63:
         raise Rejected(f"TensorBoard takes steps of 64 bits, not {step}")
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON can hold it: NaN and infinities by name."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    return value

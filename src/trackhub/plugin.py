@@ -38,6 +38,7 @@ import pluggy
 
 from trackhub.appendfile import AppendFile, keep_aside, replace_file
 from trackhub.events import Artifact, Checkpoint, Media, Message
+from trackhub.journal.format import jsonable
 from trackhub.verdicts import UNSEALED, Rebuild, Rejected, Retry
 
 hookimpl = pluggy.HookimplMarker("trackhub")
@@ -132,6 +133,7 @@ __all__ = [
     "Row",
     "RunInfo",
     "hookimpl",
+    "jsonable",
     "keep_aside",
     "replace_file",
 ]
