@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 from zlib import crc32
 
+from trackhub.files import sync
 from trackhub.verdicts import Rebuild
 
 CHECKED = 4096
@@ -185,8 +186,4 @@ def _sync_folder(folder: Path) -> None:
     """Make names in `folder` durable, where the system knows such a thing."""
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder)

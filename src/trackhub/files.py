@@ -8,6 +8,15 @@ from pathlib import Path
 from trackhub.layout import safe_name
 
 
+def sync(path: Path) -> None:
+    """Put what was written to a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def keep(source: Path, target: Path) -> Path | None:
     """Hard-link `source` to `target`, or copy it where links do not reach; None if it cannot be read.
 

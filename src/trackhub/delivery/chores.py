@@ -5,7 +5,6 @@ Each is a thread of its own, so that a disk or a driver that hangs stops nothing
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from trackhub import files
 from trackhub.delivery.protocol import Orders
 from trackhub.events import Environment, Metrics, Params
 from trackhub.journal.following import first_start, read
@@ -80,11 +80,7 @@ class Chores:
         size = path.stat().st_size
         if self._synced.get(path) == size:
             return
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        files.sync(path)
         self._synced[path] = size
 
     def _describe(self) -> None:

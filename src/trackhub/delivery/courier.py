@@ -173,8 +173,10 @@ class Courier:
         """Tell the tracker how the run ended, and make that safe. A tracker that fails at it has it set aside."""
         status = self._handover.ended
         if self._cursor.handed.ended != status:
+            # A summary takes a read of the whole journal: made for those alone who look at it.
+            found = summary(self._folder) if self._tracker.wants("on_run_end", "summary") else {}
             try:
-                self._attempts.call(lambda: self._tracker.on_run_end(status, summary(self._folder)), ("end", 0))
+                self._attempts.call(lambda: self._tracker.on_run_end(status, found), ("end", 0))
             except Rejected as rejected:
                 self._cursor.handed.add_rejection("", 0, f"on_run_end({status!r})", str(rejected))
             self._cursor.handed.ended = status

@@ -55,6 +55,10 @@ class Tracker:
         """Whether the plugin implements `hook`."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
+    def wants(self, hook: str, argument: str) -> bool:
+        """Whether the plugin implements `hook` and takes this argument of it."""
+        return any(argument in one.argnames for one in getattr(self._manager.hook, hook).get_hookimpls())
+
     @property
     def limits(self) -> Limits:
         """What the backend takes."""

@@ -97,7 +97,7 @@ class _Watch:
     def _only_waits(self) -> bool:
         """Whether the delivery under way is what an ended run left behind, and nothing but pauses."""
         status = supervisor_status(self._folder)
-        if status is None or not status.live or state(self._folder).status == "running":
+        if status is None or not status.live or self._runs_on():
             return False
         states = [found.state for found in status.trackers.values() if found.state not in ("delivered", "parked")]
         silent = time.time() - status.updated > SILENT  # its disk is full: not even its status could be written
@@ -109,7 +109,7 @@ class _Watch:
         try:
             with self._progress:
                 while process.poll() is None and self._wait():
-                    if self.result() == "running":
+                    if self._runs_on() and self.result() == "running":
                         self.caught_up = "running"
                         break
         finally:
@@ -121,8 +121,11 @@ class _Watch:
         found = receipts(self._folder, self._names)
         if all(receipt.complete for receipt in found):
             return "delivered"
-        on = state(self._folder).status == "running"
-        return "running" if on and all(_well(receipt) for receipt in found) else "left"
+        return "running" if self._runs_on() and all(_well(receipt) for receipt in found) else "left"
+
+    def _runs_on(self) -> bool:
+        """Whether the training still runs: asked first, since receipts read all that is not delivered."""
+        return state(self._folder).status == "running"
 
     def _wait(self) -> bool:
         """Wait a moment. Returns False when it is time to give up."""

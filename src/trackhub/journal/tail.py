@@ -62,7 +62,8 @@ class Tail:
         """The next events, each with the position behind it; empty at the end of what is complete now."""
         try:
             with self.path.open("rb") as file:
-                self._read_header(file.readline())
+                if self.header is None:
+                    self._read_header(file.readline())
                 return self._read_on(file)
         except FileNotFoundError:
             return []
@@ -78,7 +79,7 @@ class Tail:
                 return found
 
     def _read_header(self, line: bytes) -> None:
-        if self.header is None and line.endswith(b"\n"):
+        if line.endswith(b"\n"):
             try:
                 self.header = decode_header(line, str(self.path))
             except JournalError as error:
