@@ -55,7 +55,8 @@ def _facts(plugin_class: type) -> dict[str, str]:
         "after a crash": f"each point exactly once ({rule})" if rule else "may repeat after a crash",
         "after a rewind": str(getattr(plugin_class, "rewinds", "") or "append"),
         "key length": str(limits.key_length or "any"),
-        "NaN and infinities": "kept" if limits.nonfinite else "left out and told",
+        "NaN": "kept" if limits.nan else "left out and told",
+        "infinities": "kept" if limits.infinite else "left out and told",
         "integers beyond 2**53": "kept" if limits.big_ints else "as the nearest float",
         "media": ", ".join(sorted(limits.media)) or "none",
     }

@@ -37,15 +37,20 @@ class Event(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
 
 
 class RunStarted(Event, frozen=True, tag="run_started"):
-    """A run began, or was resumed (`attempt` above 0). `options` holds no secrets: see `secrets.py`."""
+    """A run began, or was resumed (`attempt` above 0). `options` holds no secrets: see `secrets.py`.
+
+    `sources` says where the class of a tracker lies that no distribution brings; `best` is "min" or "max" by metric.
+    """
 
     project: str = "default"
     trackers: tuple[str, ...] = ()
     options: dict[str, dict[str, Any]] = {}
+    sources: dict[str, str] = {}
     tags: tuple[str, ...] = ()
     notes: str | None = None
     group: str | None = None
     job_type: str | None = None
+    best: dict[str, str] = {}
     attempt: int = 0
     argv: tuple[str, ...] = ()
     cwd: str = ""
@@ -66,7 +71,10 @@ class Metrics(Event, frozen=True, tag="metrics"):
 
 
 class Media(Event, frozen=True, tag="media"):
-    """One picture, sound, table or text, stored under `media/` by its content's hash."""
+    """One picture, sound, table or text, stored under `media/` by its content's hash.
+
+    `media_kind` is one of `MEDIA_KINDS`; `details` what is known of it, e.g. width and height, sample_rate, columns.
+    """
 
     key: str
     step: int
@@ -74,6 +82,7 @@ class Media(Event, frozen=True, tag="media"):
     path: str
     sha256: str = ""
     caption: str = ""
+    details: dict[str, Any] = {}
 
 
 class Artifact(Event, frozen=True, tag="artifact"):
@@ -154,6 +163,9 @@ AnyEvent = (
     | RunEnded
 )
 
+MEDIA_KINDS = ("audio", "figure", "histogram", "html", "image", "table", "text", "video")
+"""Files: image, figure: .png .jpg .gif .webp; audio: .wav .mp3 ...; video: .mp4 .webm .gif; html: .html; text: .txt;
+table: .json {"columns": [...], "data": [[...], ...]}; histogram: .json {"edges": [n + 1 numbers], "counts": [n]}."""
 WITHOUT_A_WORD = "the training process died without a word"
 """The reason in a `RunEnded` that somebody else had to write."""
 STATUSES = ("running", "finished", "failed", "killed")

@@ -9,7 +9,7 @@ import msgspec
 
 from trackhub.delivery.facade import HOOKS, Tracker
 from trackhub.errors import ConfigError
-from trackhub.plugin import Options
+from trackhub.plugin import Options, Uploads
 from trackhub.registry import meant
 
 
@@ -28,9 +28,13 @@ def make(name: str, plugin_class: type, given: dict[str, Any]) -> object:
     if problems:
         raise ConfigError(*problems)
     try:
-        return plugin_class(msgspec.convert(given, options_class, strict=False))
+        options = msgspec.convert(given, options_class, strict=False)
+        plugin = plugin_class(options)
     except (msgspec.ValidationError, ValueError) as error:
         raise ConfigError(f"tracker {name!r}: {error}. Its options: trackhub trackers {name}") from error
+    if isinstance(options, Uploads):
+        plugin.upload = options.upload
+    return plugin
 
 
 def _unknown_option(name: str, key: str, fields: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ registered in its distribution as::
 ``idempotence``  one of `RULES`: why a replay after a crash leaves each point exactly once. Without it the
                  receipt says "may repeat after a crash".
 ``rewinds``      "replace" or "append": what the backend holds after a resume from an earlier step.
+``repeats``      "keep", "first" or "last": what it holds of a key that was logged twice at one step; "keep" if unsaid.
 ``deadlines``    seconds by hook name, where the default of 60 does not fit.
 ``needs``        import name of the SDK, e.g. "swanlab": `trackhub trackers` says "ready" only if it is there.
 ``extra``        the extra of trackhub-ml (or the pip requirement) that brings the SDK.
@@ -31,13 +32,13 @@ registered in its distribution as::
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 import pluggy
 
 from trackhub.appendfile import AppendFile, keep_aside, replace_file
-from trackhub.events import Artifact, Checkpoint, Media, Message
+from trackhub.events import MEDIA_KINDS, Artifact, Checkpoint, Media, Message
 from trackhub.journal.format import jsonable
 from trackhub.verdicts import UNSEALED, Rebuild, Rejected, Retry
 
@@ -55,21 +56,49 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
 
 
+class Uploads(Options):
+    """The base of the options of a tracker that can take whole files: which of them it is given.
+
+    The courier heeds it: `save_checkpoint` and `log_artifact` are called for what the policy lets through, and for
+    nothing else. A tracker whose options have no `upload` is given every checkpoint and every artifact.
+    """
+
+    upload: Annotated[
+        Literal["none", "last", "best", "all"],
+        msgspec.Meta(
+            description="checkpoints and artifacts to hand over: none; at the end of the run the last ones; "
+            "the best checkpoint, by `best=` of the run, with the last artifacts; or all as they come"
+        ),
+    ] = "none"
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a backend takes. The defaults take everything."""
 
     key_length: int = 0
-    """Longest metric key, in characters; 0 for any."""
+    """Longest key, in characters; 0 for any."""
     key_forbidden: str = ""
-    """A regular expression that matches what a key must not contain; each match is percent-encoded."""
+    """A regular expression that matches what a key must not contain; each match is encoded, as `escape` says."""
+    escape: str = "%"
+    """The character that stands before the two hexadecimal digits of each encoded byte; one that the backend takes."""
+    flat_params: bool = False
+    """Whether parameters are flat strings: "a/b" keys, mapped as those of metrics are, and each value as its text."""
     param_length: int = 0
-    """Longest parameter value, in characters; 0 for any."""
-    nonfinite: bool = True
-    """Whether NaN, +Inf and -Inf are stored as such. If not, such a value is left out and told."""
+    """Longest text of a flat parameter, in characters; 0 for any. A longer one is cut and told."""
+    nan: bool = True
+    """Whether NaN is stored as such. If not, such a value is left out and told."""
+    infinite: bool = True
+    """Whether +Inf and -Inf are stored as such. If not, such a value is left out and told."""
     big_ints: bool = True
     """Whether integers beyond 2**53 keep every digit. If not, they are delivered as floats and told."""
+    float_bits: int = 64
+    """Width of a stored number: 64, or 32 where the backend keeps about seven digits."""
+    time_step: float = 0.0
+    """Seconds between two times that the backend can tell apart, e.g. 0.001; 0 for floats as they are."""
+    steps: tuple[int, int] | None = None
+    """The least and the largest step; a row outside is set aside with that reason. None for any."""
     media: frozenset[str] = frozenset()
-    """The kinds of media that are taken, e.g. {"image", "text"}."""
+    """The kinds of media that are taken, of `MEDIA_KINDS`; the others stay in the run folder, and that is told."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -102,9 +131,15 @@ class RunInfo(Protocol):
     started: float
     """Unix seconds."""
     params: dict[str, Any]
-    """The configuration as known when the tracker opens; also delivered by `log_params`."""
+    """The whole configuration so far, as the user gave it; also delivered by `log_params`, which heeds the limits."""
+    best: dict[str, str]
+    """"min" or "max" by metric, for those whose best value matters: see `trackhub.start`."""
     remembered: dict[str, Any]
     """What `remember` kept, also from earlier processes."""
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Host, packages, git commit and so on, as `trackhub.environment.snapshot` says; empty until it is known."""
 
     @property
     def runs_dir(self) -> Path:
@@ -118,6 +153,7 @@ class RunInfo(Protocol):
 
 
 __all__ = [
+    "MEDIA_KINDS",
     "RULES",
     "UNSEALED",
     "AppendFile",
@@ -132,6 +168,7 @@ __all__ = [
     "Retry",
     "Row",
     "RunInfo",
+    "Uploads",
     "hookimpl",
     "jsonable",
     "keep_aside",

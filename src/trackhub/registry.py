@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from traceback import extract_tb
 
+from trackhub import local
 from trackhub.claims import GROUP
 from trackhub.errors import ConfigError
 
@@ -39,7 +40,8 @@ def _name_problem(name: str, known: dict[str, list[EntryPoint]]) -> str:
         return f"tracker {name!r} is claimed by {claimants(claims)}: pip uninstall one of them"
     return (
         f"no tracker {name!r} is installed.{meant(name, known)} Installed: {', '.join(known) or 'none'}. "
-        f"If a package of its own brings it: pip install trackhub-{name}"
+        f"If a package of its own brings it: pip install trackhub-{name}. "
+        f"A class of yours: --trackers path/to/file.py:Class, or a {local.FILE} beside the script"
     )
 
 
@@ -48,17 +50,21 @@ def claimants(claims: list[EntryPoint]) -> str:
     return " and ".join(sorted({entry.dist.name if entry.dist else "an unknown package" for entry in claims}))
 
 
-def load(name: str) -> type:
+def load(name: str, source: str = "") -> type:
     """The plugin class of a tracker.
+
+    Args:
+        name: the tracker.
+        source: ``file.py:Class`` for one that no distribution brings.
 
     Raises:
         ConfigError: no such tracker, two of them, or its module does not import.
     """
-    known = installed()
-    if problem := _name_problem(name, known):
+    known = {} if source else installed()
+    if problem := local.problem(name, source) if source else _name_problem(name, known):
         raise ConfigError(problem)
     try:
-        loaded: type = known[name][0].load()
+        loaded: type = local.load(source) if source else known[name][0].load()
     except (Exception, SystemExit) as error:
         told = f"{type(error).__name__}: {error}{_place(error)}"
         raise ConfigError(f"tracker {name!r} does not import: {told}") from error

@@ -15,11 +15,13 @@ from typing import Any
 
 import msgspec
 
+from trackhub import local
 from trackhub.errors import ConfigError
 from trackhub.secrets import REDACTED
 
-Trackers = str | Iterable[str] | Mapping[str, Mapping[str, Any]] | None
-"""How a user names trackers: "swanlab,csv", ["swanlab", "csv"], or {"mlflow": {"tracking_uri": ...}}."""
+Trackers = str | Iterable[Any] | Mapping[Any, Mapping[str, Any]] | None
+"""How a user names trackers: "swanlab,csv", ["swanlab", "csv"], or {"mlflow": {"tracking_uri": ...}}. Beside
+names: ``file.py:Class``, and in a list an object that has the hooks."""
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -27,21 +29,44 @@ class Selection(msgspec.Struct, frozen=True):
 
     names: tuple[str, ...]
     options: dict[str, dict[str, Any]]
+    sources: dict[str, str] = {}
+    """Where the class of a tracker lies that no distribution brings: ``file.py:Class``, or `local.OBJECT`."""
+    objects: dict[str, Any] = {}
+    """The trackers that were given as objects."""
+
+    def __str__(self) -> str:
+        """The names as they would be given again."""
+        return ",".join(self.sources.get(name, name) for name in self.names) or "none"
 
 
-def select(trackers: Trackers = None, options: Mapping[str, Mapping[str, Any]] | None = None) -> Selection:
+def select(
+    trackers: Trackers = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> Selection:
     """The trackers that were asked for. Names are not checked here.
+
+    Args:
+        trackers: as in `trackhub.start`.
+        options: more options by tracker.
+        sources: where classes lie that were found before, by tracker.
 
     Raises:
         ConfigError: the config file cannot be read; or options for a tracker that was not chosen.
     """
     from_file = _from_file()
     chosen = trackers if trackers is not None else os.environ.get("TRACKHUB_TRACKERS") or from_file or "csv"
-    names = _names(chosen)
-    strays = [name for name in options or {} if name not in names]
+    parts = _parts(chosen)
+    strays = [name for name in options or {} if name not in parts]
     if strays:
-        raise ConfigError(*(f"options for tracker {name!r}, which is not among {', '.join(names)}" for name in strays))
-    return Selection(names, {name: _options(name, [from_file, trackers, options]) for name in names})
+        raise ConfigError(*(f"options for tracker {name!r}, which is not among {', '.join(parts)}" for name in strays))
+    layers = [_by_name(layer) for layer in (from_file, trackers, options)]
+    return Selection(
+        names=tuple(parts),
+        options={name: _options(name, layers) for name in parts},
+        sources={**{name: where for name, where in (sources or {}).items() if name in parts}, **_sources(parts)},
+        objects={name: part for name, part in parts.items() if not isinstance(part, str)},
+    )
 
 
 def disclosed(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,15 +74,36 @@ def disclosed(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if REDACTED not in str(value)}
 
 
-def _names(trackers: Any) -> tuple[str, ...]:
+def _parts(trackers: Any) -> dict[str, Any]:
+    """What was given, by the name of the tracker: that name, ``file.py:Class``, or an object."""
     if not isinstance(trackers, Iterable):
-        raise ConfigError(f"trackers are names, as in 'swanlab,csv', not {trackers!r}")
+        trackers = [trackers]
     parts = trackers.split(",") if isinstance(trackers, str) else list(trackers)
-    strangers = [part for part in parts if not isinstance(part, str)]
-    if strangers:
-        raise ConfigError(f"a tracker is named by a string, not by {strangers[0]!r}")
-    names = [part.strip() for part in parts]
-    return tuple(dict.fromkeys(name for name in names if name and name != "none"))
+    stripped = [part.strip() if isinstance(part, str) else part for part in parts]
+    return {_name(part): part for part in stripped if part not in ("", "none")}
+
+
+def _name(part: Any) -> str:
+    """The name of one tracker."""
+    if isinstance(part, str):
+        return local.tracker_name(part.rpartition(":")[2]) if local.is_source(part) else part
+    if isinstance(part, type) or not any(
+        callable(getattr(part, hook, None)) for hook in ("log_metrics", "log_metrics_batch")
+    ):
+        raise ConfigError(f"a tracker is named by a string, or is an object with the hook log_metrics, not {part!r}")
+    return local.tracker_name(type(part).__name__)
+
+
+def _sources(parts: Mapping[str, Any]) -> dict[str, str]:
+    found = {
+        name: local.resolved(part) for name, part in parts.items() if isinstance(part, str) and local.is_source(part)
+    }
+    return found | {name: local.OBJECT for name, part in parts.items() if not isinstance(part, str)}
+
+
+def _by_name(layer: Any) -> Any:
+    """A mapping of options with ``file.py:Class`` replaced by the tracker's name."""
+    return {_name(key): value for key, value in layer.items()} if isinstance(layer, Mapping) else layer
 
 
 def _options(name: str, layers: list[Any]) -> dict[str, Any]:
@@ -133,13 +179,38 @@ def check_trackers(trackers: Trackers, options: Mapping[str, Mapping[str, Any]] 
 
     The plugin modules are loaded in a process of their own, so that this one stays free of them.
     """
-    from trackhub.registry import check_names
-
     try:
-        selection = select(trackers, options)
+        selection = found(select(trackers, options))
     except ConfigError as error:
         return list(error.problems)
-    problems = check_names(selection.names)
     from trackhub.delivery.verdict import ask
 
-    return problems or ask(selection.names, selection.options)
+    return ask(selection)
+
+
+def found(selection: Selection) -> Selection:
+    """The selection with a source for each tracker that is not installed, but lies beside the script.
+
+    Raises:
+        ConfigError: a tracker is nowhere; all of them at once.
+    """
+    from trackhub.claims import plainly_installed
+
+    known = plainly_installed() if selection.names else set()
+    doubtful = tuple(name for name in selection.names if name not in known and name not in selection.sources)
+    sources = {**selection.sources, **{name: source for name in doubtful if (source := local.beside(name))}}
+    problems = [local.problem(name, source) for name, source in sources.items() if source != local.OBJECT]
+    missing = tuple(name for name in doubtful if name not in sources)
+    if missing:
+        from trackhub.registry import check_names
+
+        problems += check_names(missing)
+    if any(problems):
+        raise ConfigError(*filter(None, problems))
+    return msgspec.structs.replace(selection, sources=sources)
+
+
+def check_best(best: Mapping[str, str] | None) -> list[str]:
+    """What is wrong with the directions that a user states for metrics, in words."""
+    wrong = {key: direction for key, direction in (best or {}).items() if direction not in ("min", "max")}
+    return [f'best={{{key!r}: {direction!r}}}: the direction is "min" or "max"' for key, direction in wrong.items()]

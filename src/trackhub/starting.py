@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackhub import ranks
-from trackhub.claims import plainly_installed
 from trackhub.endings import watch
 from trackhub.errors import ConfigError, JournalError
 from trackhub.events import WITHOUT_A_WORD, Params, Rewind, RunEnded, RunStarted
@@ -18,9 +17,10 @@ from trackhub.journal.format import jsonable
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder, find_run, safe_name
 from trackhub.layout import runs_dir as resolve_runs_dir
+from trackhub.local import OBJECT
 from trackhub.run import Run
 from trackhub.secrets import redact, redact_argv
-from trackhub.settings import Selection, Trackers, disclosed, seconds, select
+from trackhub.settings import Selection, Trackers, check_best, disclosed, found, seconds, select
 from trackhub.tell import tell
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def start(
     group: str | None = None,
     notes: str | None = None,
     job_type: str | None = None,
+    best: Mapping[str, str] | None = None,
     runs_dir: str | os.PathLike[str] | None = None,
     finish_timeout: float = FINISH_TIMEOUT,
     delivery: str | None = None,
@@ -51,10 +52,13 @@ def start(
         project: what the run belongs to; trackers group runs by it.
         name: the run's name; its folder is ``<name>_<YYYYmmdd_HHMMSS>``. An identical name makes a new run.
         trackers: "swanlab,csv", a list of names, or {"mlflow": {"tracking_uri": ...}}; else ``TRACKHUB_TRACKERS``,
-            else ``csv``. "none" for the journal alone.
+            else ``csv``. "none" for the journal alone. Beside names: ``path/to/file.py:Class``, and in a list an
+            object of yours with the hook `log_metrics`, which is carried in a thread of this process.
         options: more options by tracker; they win over those in `trackers` and in the environment.
         config: the configuration, as nested as you like. What looks like a credential is redacted.
         tags, group, notes, job_type: for those trackers that know them.
+        best: "min" or "max" by metric, e.g. {"val/loss": "min"}: its best value and step are in the summary, and the
+            first of them that a checkpoint carries says which checkpoint is the best.
         runs_dir: the folder of all runs; else ``TRACKHUB_RUNS_DIR``, else ``runs``.
         finish_timeout: seconds that `finish` waits for the deliveries; 0 for not at all.
         delivery: "live" (default), or "later": nothing is delivered before `trackhub sync`; else ``TRACKHUB_DELIVERY``.
@@ -64,7 +68,7 @@ def start(
     """
     if joined := ranks.joined(resolve_runs_dir(runs_dir)):
         return Run.join(*joined)
-    selection, mode = _checked(select(trackers, options)), _mode(delivery)
+    selection, mode = _checked(select(trackers, options), best), _mode(delivery)
     folder = _new_folder(resolve_runs_dir(runs_dir), str(name or "run"))
     header = new_header(os.urandom(8).hex(), folder.path.name)
     writer = JournalWriter(folder.rank_journal(0), header, trouble=tell)
@@ -73,10 +77,12 @@ def start(
         project=project,
         trackers=selection.names,
         options=jsonable(redact(selection.options)),
+        sources=selection.sources,
         tags=tuple(map(str, tags)),
         notes=notes,
         group=group,
         job_type=job_type,
+        best=dict(best or {}),
         argv=tuple(redact_argv(sys.argv)),
         cwd=_cwd(),
     )
@@ -113,8 +119,7 @@ def resume(
     before = state(folder)
     if writer_alive(folder):
         raise ConfigError(f"run {before.name} is still being written by process {before.pid}: end it first")
-    as_before = {name: disclosed(before.options.get(name, {})) for name in before.trackers}
-    selection = _checked(select(as_before or "none" if trackers is None else trackers, options))
+    selection = _checked(_as_before(before, options) if trackers is None else select(trackers, options))
     mode = _mode(delivery)
     retire(folder)
     _bury(folder, before)
@@ -127,6 +132,7 @@ def resume(
         trackers=selection.names,
         attempt=attempt,
         options=jsonable(redact(selection.options)),
+        sources=selection.sources,
         tags=before.tags,
         argv=tuple(redact_argv(sys.argv)),
         cwd=_cwd(),
@@ -163,14 +169,23 @@ def _mode(delivery: str | None) -> str:
     return mode
 
 
-def _checked(selection: Selection) -> Selection:
-    known = plainly_installed() if selection.names else set()
-    doubtful = tuple(name for name in selection.names if name not in known)
-    if doubtful:
-        from trackhub.registry import check_names
+def _as_before(before: State, options: Mapping[str, Mapping[str, Any]] | None) -> Selection:
+    """The trackers that the run had, but for objects of a process that is gone."""
+    gone = [name for name, source in before.sources.items() if source == OBJECT]
+    if gone:
+        tell(f"{', '.join(gone)}: an object of the earlier process; hand it to resume(trackers=[...]) to go on with it")
+    stored = {name: disclosed(before.options.get(name, {})) for name in before.trackers if name not in gone}
+    return select(stored or "none", options, before.sources)
 
-        if problems := check_names(doubtful):
-            raise ConfigError(*problems)
+
+def _checked(selection: Selection, best: Mapping[str, str] | None = None) -> Selection:
+    problems = check_best(best)
+    try:
+        selection = found(selection)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(*problems)
     return selection
 
 

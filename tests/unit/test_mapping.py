@@ -64,7 +64,7 @@ def test_a_key_that_is_too_long_is_cut_and_keeps_apart() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_a_backend_does_not_store_are_left_out_and_told(value: float) -> None:
-    row, changed = Mapper(Limits(nonfinite=False)).row({"a": value, "b": 1.0})
+    row, changed = Mapper(Limits(nan=False, infinite=False)).row({"a": value, "b": 1.0})
     assert row == {"b": 1.0}
     assert list(changed) == [f"a = {value}"]
     assert set(Mapper(Limits()).row({"a": value})[0]) == {"a"}

@@ -59,7 +59,7 @@ def _tracking(job: Job) -> Iterator[tuple[str, str]]:
 
     folder = runs_dir(job.config.runs_dir)
     yield "run folder", str(Path(folder) / f"{job.run_name}_<YYYYmmdd_HHMMSS>")
-    yield "trackers", ", ".join(select(job.config.trackers, job.options).names) or "none"
+    yield "trackers", str(select(job.config.trackers, job.options))
 
 
 def _bytes(count: float) -> str:

@@ -64,7 +64,7 @@ class Job:
             **settled,
             "data_dir": str(Path(self.config.data_dir).expanduser().absolute()),
             "base_model": _portable(self.config.base_model),
-            "trackers": ",".join(trackers.names) or "none",
+            "trackers": str(trackers),
             "tracker_opt": {name: given for name, given in trackers.options.items() if given},
             "chosen": sorted(set(settled) - self.given),
             "using_validation_as_test": self.data.using_validation_as_test,

@@ -46,14 +46,18 @@ def run(arguments: argparse.Namespace) -> int:
     from trackhub.settings import check_trackers, parse_tracker_options, select
 
     options = parse_tracker_options(arguments.tracker_opt)
-    to = select(arguments.to).names if arguments.to else ()
-    if to and (problems := check_trackers(to, {name: given for name, given in options.items() if name in to})):
+    to = arguments.to
+    if to and (problems := check_trackers(to, _for(select(to).names, options))):
         raise ConfigError(*problems)
     named = [find_run(one, arguments.runs_dir) for one in arguments.run]
     folders = named or all_runs(runs_dir(arguments.runs_dir))
     outcomes = [sync(folder, to, options, arguments.timeout) for folder in folders if named or _is_readable(folder)]
     _show([outcome for outcome in outcomes if named or outcome.worked], arguments.json)
     return min((CODES[outcome.result] for outcome in outcomes if CODES[outcome.result]), default=0)
+
+
+def _for(names: tuple[str, ...], options: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {name: given for name, given in options.items() if name in names}
 
 
 def _is_readable(folder: RunFolder) -> bool:

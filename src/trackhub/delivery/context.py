@@ -7,8 +7,7 @@ from typing import Any
 
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.cursor import Cursor
-from trackhub.events import Params
-from trackhub.journal.following import Follower
+from trackhub.journal.params import environment, params
 from trackhub.journal.state import state
 from trackhub.layout import RunFolder
 
@@ -26,8 +25,9 @@ class RunContext:
         self.notes = run.notes
         self.group = run.group
         self.job_type = run.job_type
+        self.best = run.best
         self.started = run.started
-        self.params = _first_params(folder)
+        self.params = params(folder)
         self.remembered = cursor.remembered
         self._folder = folder
         self._cursor = cursor
@@ -38,15 +38,12 @@ class RunContext:
         """The folder that holds this run and its siblings."""
         return self.path.parent
 
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where the run's latest attempt ran; empty until the supervisor has found out."""
+        return environment(self._folder)
+
     def remember(self, **facts: Any) -> None:
         """Put the tracker's own facts on disk at once, before anything is delivered."""
         self.remembered.update(facts)
         cursors.store(self._folder.cursor(self._cursor.tracker), self._cursor)
-
-
-def _first_params(folder: RunFolder) -> dict[str, Any]:
-    params: dict[str, Any] = {}
-    for item in Follower(folder).read(20):
-        if isinstance(item.event, Params):
-            params.update(item.event.params)
-    return params

@@ -101,12 +101,12 @@ class Courier:
         """A new plugin instance at the cursor."""
         plugin = self._attempts.plugin = self._make()
         self._tracker = Tracker(self._name, plugin, self._attempts.calling)
-        self._cursor.rule, self._cursor.takes = self._tracker.rule, list(self._tracker.hooks)
+        self._cursor.rule = self._tracker.rule
         self._cursor.handed = self._cursor.safe.copy()
         self._face_the_journal(Follower(self._folder, self._cursor.safe.positions))
         self._open_run()
         self._follower = Follower(self._folder, self._cursor.safe.positions)
-        self._handover = Handover(self._tracker, self._cursor, self._attempts, self._folder, self._refused)
+        self._handover = Handover(self._tracker, self._cursor, self._attempts, self._run, self._refused)
         self._handover.ended = self._cursor.safe.ended
         self._seal()
 
@@ -126,11 +126,12 @@ class Courier:
         self._cursor.handed = self._cursor.safe.copy()
 
     def _open_run(self) -> None:
+        self._run = RunContext(self._folder, self._cursor)
         try:
-            self._tracker.on_run_start(RunContext(self._folder, self._cursor), self._cursor.state)
+            self._tracker.on_run_start(self._run, self._cursor.state)
         except Rebuild as rebuild:
             self._start_over(str(rebuild))
-            self._tracker.on_run_start(RunContext(self._folder, self._cursor), None)
+            self._tracker.on_run_start(self._run, None)
 
     def _start_over(self, why: str) -> None:
         """Forget what was delivered. The rewinds that the journal holds by now are part of what comes."""
@@ -173,6 +174,7 @@ class Courier:
         """Tell the tracker how the run ended, and make that safe. A tracker that fails at it has it set aside."""
         status = self._handover.ended
         if self._cursor.handed.ended != status:
+            self._handover.hand_chosen()
             # A summary takes a read of the whole journal: made for those alone who look at it.
             found = summary(self._folder) if self._tracker.wants("on_run_end", "summary") else {}
             try:

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -45,7 +44,7 @@ def main() -> None:
 def _deliver(orders: Orders, speak: Callable[[Word], None], stop: threading.Event) -> Word:
     name = orders.trackers[0]
     try:
-        courier = Courier(RunFolder(orders.folder), name, _maker(name, orders.options.get(name, {})), speak, stop)
+        courier = Courier(RunFolder(orders.folder), name, _maker(name, orders), speak, stop)
         return Word(done=courier.deliver())
     except (Parked, TrackhubError) as error:
         return Word(parked=True, reason=words(error))
@@ -55,11 +54,11 @@ def _deliver(orders: Orders, speak: Callable[[Word], None], stop: threading.Even
         os._exit(1)
 
 
-def _maker(name: str, options: dict[str, Any]) -> Callable[[], object]:
-    plugin_class = registry.load(name)
+def _maker(name: str, orders: Orders) -> Callable[[], object]:
+    plugin_class = registry.load(name, orders.sources.get(name, ""))
     if missing := registry.missing_sdk(name, plugin_class):
         raise TrackhubError(missing)
-    return lambda: making.make(name, plugin_class, options)
+    return lambda: making.make(name, plugin_class, orders.options.get(name, {}))
 
 
 def _own_voice() -> Callable[[Word], None]:

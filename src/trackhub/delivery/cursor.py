@@ -43,6 +43,8 @@ class Progress(msgspec.Struct):
     """What the tracker calls a key, or how a value was changed, by the original key."""
     rejected: int = 0
     rejections: list[Rejection] = []
+    left: dict[str, int] = {}
+    """Files that the tracker was not given, by what they are: they stay in the run folder."""
     ended: str = ""
     """The final status that the tracker was told."""
     rewinds: int = 0
@@ -51,6 +53,7 @@ class Progress(msgspec.Struct):
     def copy(self) -> Progress:
         """An independent copy."""
         fields = {"positions": dict(self.positions), "mapped": dict(self.mapped), "rejections": list(self.rejections)}
+        fields["left"] = dict(self.left)
         return msgspec.structs.replace(self, **fields)
 
     def add_rejection(self, file: str, n: int, what: str, reason: str) -> None:
@@ -58,6 +61,12 @@ class Progress(msgspec.Struct):
         self.rejected += 1
         if len(self.rejections) < KEPT:
             self.rejections.append(Rejection(file, n, jsonable(what), jsonable(reason)))
+
+    def add_left(self, what: str, count: int = 1) -> None:
+        """Count a file that stays in the run folder; -1 for one that was handed over after all."""
+        self.left[what] = self.left.get(what, 0) + count
+        if not self.left[what]:
+            del self.left[what]
 
     def add_mapping(self, original: str, mapped: str) -> None:
         """Keep how `original` was mapped, while there is room."""
@@ -78,7 +87,7 @@ class Cursor(msgspec.Struct):
     remembered: dict[str, Any] = {}
     rule: str = ""
     takes: list[str] = []
-    """The hooks that the plugin implements."""
+    """What the tracker takes, in the words of `delivery.subjects`."""
     told: list[str] = []
     """What a user should know: rebuilds, broken lines, the last failures."""
     updated: float = 0.0

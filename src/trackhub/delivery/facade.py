@@ -70,6 +70,11 @@ class Tracker:
         """The idempotence rule, or "" for a tracker that may repeat after a crash."""
         return str(getattr(self.plugin, "idempotence", "") or "")
 
+    @property
+    def upload(self) -> str:
+        """Which checkpoints and artifacts the tracker is given: none, last, best or all."""
+        return str(getattr(self.plugin, "upload", "") or "all")
+
     def _call(self, hook: str, **arguments: Any) -> Any:
         self._before_call(hook)
         try:

@@ -9,26 +9,15 @@ from typing import Any
 import msgspec
 
 from trackhub.delivery.attempts import Attempts, Reopen
+from trackhub.delivery.context import RunContext
 from trackhub.delivery.cursor import Cursor
 from trackhub.delivery.facade import Tracker
 from trackhub.delivery.mapping import Mapper
-from trackhub.events import Artifact, Checkpoint, Media, Message, Metrics, Params, Rewind, RunEnded, RunStarted
+from trackhub.delivery.subjects import hook_of, stays, subject, taken
+from trackhub.delivery.uploads import Uploads
+from trackhub.events import Artifact, Checkpoint, Event, Media, Metrics, Params, Rewind, RunEnded, RunStarted
 from trackhub.journal.following import Item
-from trackhub.layout import RunFolder
 from trackhub.plugin import Rejected, Row
-
-_HOOKS: dict[type, str] = {
-    Params: "log_params",
-    Media: "log_media",
-    Artifact: "log_artifact",
-    Checkpoint: "save_checkpoint",
-    Message: "log_message",
-}
-
-
-def hook_of(event: object) -> str:
-    """The hook that delivers `event`; "" for events that are not delivered."""
-    return "log_metrics" if isinstance(event, Metrics) else _HOOKS.get(type(event), "")
 
 
 class Handover:
@@ -38,7 +27,7 @@ class Handover:
         tracker: the open tracker.
         cursor: its `handed` progress moves with every event.
         attempts: calls the hooks.
-        folder: the run, for the paths in events.
+        run: what the tracker was told of its run.
         refused: reasons by (file, ordinal) of what this tracker refused before; grows.
     """
 
@@ -47,7 +36,7 @@ class Handover:
         tracker: Tracker,
         cursor: Cursor,
         attempts: Attempts,
-        folder: RunFolder,
+        run: RunContext,
         refused: dict[tuple[str, int], str],
     ) -> None:
         self.ended = ""
@@ -57,16 +46,19 @@ class Handover:
         self._tracker = tracker
         self._cursor = cursor
         self._attempts = attempts
-        self._folder = folder
+        self._run = run
         self._refused = refused
         self._mapper = Mapper(tracker.limits)
+        self._steps = tracker.limits.steps
+        self._uploads = Uploads(tracker.upload, run.best)
         self._one_by_one = not tracker.has("log_metrics_batch")
-        self._takes_rows = tracker.has("log_metrics") or not self._one_by_one
+        self._taken = taken(tracker)
+        cursor.takes = sorted(self._taken)
 
     def take(self, items: list[Item]) -> None:
         """Hand over `items`, in their order."""
         for is_row, group in groupby(items, key=lambda item: isinstance(item.event, Metrics)):
-            if is_row and self._takes_rows:
+            if is_row and "log_metrics" in self._taken:
                 self._take_rows(list(group))
             else:
                 self._take_each(group, is_row)
@@ -133,10 +125,20 @@ class Handover:
             raise Reopen
 
     def _known_refusal(self, item: Item) -> bool:
-        reason = self._refused.get(_key(item))
-        if reason is not None:
+        reason = self._refused.get(_key(item)) or self._out_of_steps(item.event)
+        if reason:
             self._set_aside(item, reason)
-        return reason is not None
+        return bool(reason)
+
+    def _out_of_steps(self, event: Event) -> str:
+        if self._steps is None or not isinstance(event, Metrics | Media):
+            return ""
+        least, largest = self._steps
+        return (
+            ""
+            if least <= event.step <= largest
+            else f"the backend takes steps from {least} to {largest}, not {event.step}"
+        )
 
     def _set_aside(self, item: Item, reason: str) -> None:
         self._refused[_key(item)] = reason
@@ -151,21 +153,51 @@ class Handover:
             self.ended, self.ended_at = event.status, event.t
         elif isinstance(event, Rewind):
             self._rewind(item, event.step)
-        elif (hook := hook_of(event)) and self._tracker.has(hook) and not self._known_refusal(item):
-            self._hand_one(item, hook)
+        elif subject(event) in self._taken:
+            if not self._known_refusal(item):
+                self._hand_one(item)
+        elif what := stays(event):
+            self._cursor.handed.add_left(what)
 
-    def _hand_one(self, item: Item, hook: str) -> None:
+    def hand_chosen(self) -> None:
+        """The run has ended: hand over the files that the upload policy chooses among all that there are."""
+        for item in self._uploads.chosen(self._run.path):
+            if self._tracker.has(hook_of(item.event)) and not self._known_refusal(item):
+                self._hand_one(item)
+                self._cursor.handed.add_left(stays(item.event), -1)
+
+    def _hand_one(self, item: Item) -> None:
         event = item.event
+        if isinstance(event, Params):
+            self._run.params.update(event.params)
         try:
-            if isinstance(event, Media) and event.media_kind not in self._tracker.limits.media:
-                raise Rejected(f"the tracker takes no {event.media_kind}")
-            argument = _argument(event, self._folder)
-            self._attempts.call(lambda: getattr(self._tracker, hook)(argument), _key(item))
+            argument = self._argument(event)
+            self._attempts.call(lambda: getattr(self._tracker, hook_of(event))(argument), _key(item))
         except Rejected as rejected:
             self._set_aside(item, str(rejected))
             return
         self._cursor.handed.ordinal += 1
         self._cursor.handed.delivered += 1
+
+    def _argument(self, event: Event) -> Any:
+        """What the hook gets: parameters and keys heed the limits, and paths are absolute.
+
+        Raises:
+            Rejected: the file of the event is gone.
+        """
+        if isinstance(event, Params):
+            params, changed = self._mapper.params(event.params)
+            self._count([changed])
+            return params
+        if isinstance(event, Media) and (key := self._mapper.key(event.key)) != event.key:
+            self._count([{event.key: key}])
+            event = msgspec.structs.replace(event, key=key)
+        if not isinstance(event, Media | Artifact | Checkpoint):
+            return event
+        path = self._run.path / event.path
+        if not path.exists():
+            raise Rejected(f"{event.path} is gone")
+        return msgspec.structs.replace(event, path=str(path))
 
     def _rewind(self, item: Item, step: int) -> None:
         """Tell of a rewind once; a tracker that replaces raises `Rebuild`, which the courier heeds."""
@@ -176,15 +208,6 @@ class Handover:
 
 def _key(item: Item) -> tuple[str, int]:
     return item.file, item.event.n
-
-
-def _argument(event: Any, folder: RunFolder) -> Any:
-    """What the hook gets: the event with an absolute path, or the parameters themselves."""
-    if isinstance(event, Params):
-        return event.params
-    if isinstance(event, Media | Artifact | Checkpoint):
-        return msgspec.structs.replace(event, path=str(folder.path / event.path))
-    return event
 
 
 def _ranked(item: Item, metrics: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from trackhub.delivery.in_thread import ThreadCourier
 from trackhub.delivery.protocol import Orders
 from trackhub.delivery.spawn import command, environment, give
 from trackhub.processes import host, is_alive, start_time
@@ -39,13 +40,15 @@ class Delivery:
         self._folder = folder
         self._orders = Orders(
             folder=str(folder.path),
-            trackers=selection.names,
+            trackers=tuple(name for name in selection.names if name not in selection.objects),
             options=selection.options,
+            sources=selection.sources,
             couriers=live,
             trainer_pid=os.getpid(),
             trainer_started=start_time(os.getpid()),
             linger=seconds("TRACKHUB_LINGER", LINGER),
         )
+        self._objects = [ThreadCourier(folder, name, one) for name, one in selection.objects.items()]
         self._process: subprocess.Popen[bytes] | None = None
         self._finishing = False
 
@@ -56,6 +59,8 @@ class Delivery:
         except OSError as error:
             tell(f"the deliveries could not be started ({error}): trackhub sync {self._folder.path} makes up for it")
             return
+        for carried in self._objects:
+            carried.start()
         threading.Thread(target=self._keep_alive, name="trackhub-supervisor", daemon=True).start()
 
     def _keep_alive(self) -> None:
@@ -83,8 +88,11 @@ class Delivery:
         process, self._finishing = self._process, True
         if process is None:
             return
+        until = time.monotonic() + timeout
         if self._orders.couriers:
             wait(self._folder, self._orders.trackers, process, timeout)
+        for carried in self._objects:
+            carried.finish(until)
         if process.poll() is None:
             process.returncode = 0  # it goes on alone, and its end is not this process's to collect
         if process.stdin is not None:

@@ -20,6 +20,8 @@ class Orders(msgspec.Struct, kw_only=True):
     folder: str
     trackers: tuple[str, ...]
     options: dict[str, dict[str, Any]] = {}
+    sources: dict[str, str] = {}
+    """Where the class of a tracker lies that no distribution brings: ``file.py:Class``."""
     live: bool = True
     """Whether a training process writes the journal. If not, this is a `sync`: it ends with its parent."""
     couriers: bool = True

@@ -9,14 +9,14 @@ import msgspec
 from trackhub import locks
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.cursor import Cursor
-from trackhub.delivery.handover import hook_of
 from trackhub.delivery.protocol import SupervisorStatus, TrackerStatus
+from trackhub.delivery.subjects import subject
 from trackhub.journal.following import Follower
 from trackhub.journal.state import ended, state
 from trackhub.layout import RunFolder
 
 SIMPLE = ("log_metrics", "log_params")
-"""What a tracker is taken to implement as long as it has not been opened."""
+"""What a tracker is taken to take as long as it has not been opened."""
 SLOW = 1.0
 """Seconds after which a hook that has not returned is worth naming."""
 
@@ -41,6 +41,8 @@ class Receipt(msgspec.Struct):
     where: str = ""
     """What the tracker said of itself: its run id, its url."""
     rejections: list[str] = []
+    left: dict[str, int] = {}
+    """Files that the tracker was not given, by what they are: they stay in the run folder."""
     mappings: dict[str, str] = {}
     told: list[str] = []
 
@@ -89,6 +91,7 @@ def _receipt(folder: RunFolder, name: str, status: SupervisorStatus | None) -> R
         rule=cursor.rule,
         where=", ".join(f"{key} {value}" for key, value in cursor.remembered.items() if not key.startswith("_")),
         rejections=[f"{item.what}: {item.reason}" for item in progress.rejections],
+        left=progress.left,
         mappings=progress.mapped,
         told=cursor.told,
     )
@@ -97,12 +100,10 @@ def _receipt(folder: RunFolder, name: str, status: SupervisorStatus | None) -> R
 def _lag(folder: RunFolder, cursor: Cursor) -> int:
     """Events behind the cursor that the tracker takes."""
     takes = set(cursor.takes or SIMPLE)
-    if "log_metrics_batch" in takes:
-        takes.add("log_metrics")
     follower = Follower(folder, cursor.handed.positions)
     count = 0
     while items := follower.read(10_000):
-        count += sum(hook_of(item.event) in takes for item in items)
+        count += sum(subject(item.event) in takes for item in items)
     return count
 
 

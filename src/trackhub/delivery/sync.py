@@ -17,7 +17,8 @@ from trackhub.delivery.receipt import Receipt, delivering, receipts, supervisor_
 from trackhub.delivery.waiting import Patience
 from trackhub.journal.state import State, state
 from trackhub.layout import RunFolder
-from trackhub.settings import disclosed, select
+from trackhub.local import OBJECT
+from trackhub.settings import Trackers, disclosed, found, select
 
 TICK = 0.1
 PATIENCE = 30.0
@@ -41,7 +42,7 @@ class Outcome(msgspec.Struct):
 
 def sync(
     folder: RunFolder,
-    to: tuple[str, ...] = (),
+    to: Trackers = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     timeout: float | None = None,
 ) -> Outcome:
@@ -49,27 +50,32 @@ def sync(
 
     Args:
         folder: the run.
-        to: these trackers only, also ones that the run never had; by default the run's own.
+        to: these trackers only, also ones that the run never had, as in `trackhub.start`; by default the run's own.
         options: options by tracker; they win over those that the run was started with.
         timeout: give up after this many seconds; by default after 30 s without any advance.
     """
     run = state(folder)
-    names = to or run.trackers
+    wanted = found(select(to)) if to else None
+    names = wanted.names if wanted else tuple(name for name in run.trackers if run.sources.get(name) != OBJECT)
     before = receipts(folder, names)
     if all(receipt.complete for receipt in before) and run.status != "running":
         return Outcome(run.name, str(folder.path), "delivered", False, before)
     watch = _Watch(folder, names, timeout)
-    orders = _orders(folder, names, run, options or {})
+    orders = _orders(folder, names, run, options or {}, wanted.sources if wanted else {})
     while not watch.attached() and watch.own(orders) == BUSY:
         continue  # the run's own supervisor was faster: watch that one
     return Outcome(run.name, str(folder.path), watch.caught_up or watch.result(), True, receipts(folder, names))
 
 
-def _orders(folder: RunFolder, names: tuple[str, ...], run: State, options: Mapping[str, Any]) -> Orders:
+def _orders(
+    folder: RunFolder, names: tuple[str, ...], run: State, options: Mapping[str, Any], sources: Mapping[str, str]
+) -> Orders:
     """What a supervisor is to do: with the run's options, but for those that were redacted on disk."""
     stored = {name: disclosed(run.options.get(name, {})) for name in names}
-    selection = select(stored, options)
-    return Orders(folder=str(folder.path), trackers=names, options=selection.options, live=False)
+    selection = select(stored, options, {**run.sources, **sources})
+    return Orders(
+        folder=str(folder.path), trackers=names, options=selection.options, sources=selection.sources, live=False
+    )
 
 
 class _Watch:
@@ -99,9 +105,9 @@ class _Watch:
         status = supervisor_status(self._folder)
         if status is None or not status.live or self._runs_on():
             return False
-        states = [found.state for found in status.trackers.values() if found.state not in ("delivered", "parked")]
+        states = [one.state for one in status.trackers.values() if one.state not in ("delivered", "parked")]
         silent = time.time() - status.updated > SILENT  # its disk is full: not even its status could be written
-        return bool(states) and (silent or all(found == "backing off" for found in states))
+        return bool(states) and (silent or all(one == "backing off" for one in states))
 
     def own(self, orders: Orders) -> int:
         """Start a delivery, and watch it to its end. Returns the supervisor's exit code."""
@@ -118,10 +124,10 @@ class _Watch:
 
     def result(self) -> str:
         """How far it is: delivered, running (all that there is so far has arrived), or left."""
-        found = receipts(self._folder, self._names)
-        if all(receipt.complete for receipt in found):
+        now = receipts(self._folder, self._names)
+        if all(receipt.complete for receipt in now):
             return "delivered"
-        return "running" if self._runs_on() and all(_well(receipt) for receipt in found) else "left"
+        return "running" if self._runs_on() and all(_well(receipt) for receipt in now) else "left"
 
     def _runs_on(self) -> bool:
         """Whether the training still runs: asked first, since receipts read all that is not delivered."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,14 +11,18 @@ import msgspec
 from trackhub import making, registry
 from trackhub.delivery.spawn import command, environment
 from trackhub.errors import ConfigError
+from trackhub.settings import Selection
 
 TIMEOUT = 60.0
 """Seconds for the imports of all plugin modules."""
 
 
-def ask(names: tuple[str, ...], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Everything that is wrong with these trackers, in words."""
-    question = msgspec.json.encode([[name, options.get(name, {})] for name in names])
+def ask(selection: Selection) -> list[str]:
+    """Everything that is wrong with these trackers, in words. Objects are not asked about."""
+    names = [name for name in selection.names if name not in selection.objects]
+    if not names:
+        return []
+    question = msgspec.json.encode([[name, selection.options[name], selection.sources.get(name, "")] for name in names])
     try:
         answer = subprocess.run(
             command("trackhub.delivery.verdict"),
@@ -38,10 +41,10 @@ def ask(names: tuple[str, ...], options: Mapping[str, Mapping[str, Any]]) -> lis
         return [f"the plugins could not be checked: {' '.join(detail) or error}"]
 
 
-def problems(name: str, options: dict[str, Any]) -> list[str]:
+def problems(name: str, options: dict[str, Any], source: str = "") -> list[str]:
     """What is wrong with one tracker; loads its module here."""
     try:
-        plugin_class = registry.load(name)
+        plugin_class = registry.load(name, source)
         making.hooks(name, plugin_class)
         missing = registry.missing_sdk(name, plugin_class)
         making.make(name, plugin_class, options)
@@ -52,8 +55,8 @@ def problems(name: str, options: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     """Answer the question on standard input."""
-    question = msgspec.json.decode(sys.stdin.buffer.read(), type=list[tuple[str, dict[str, Any]]])
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=list[tuple[str, dict[str, Any], str]])
     out = sys.stdout
     sys.stdout = sys.stderr
-    found = [problem for name, options in question for problem in problems(name, options)]
+    found = [problem for asked in question for problem in problems(*asked)]
     out.buffer.write(msgspec.json.encode(found))

@@ -37,10 +37,12 @@ class State(msgspec.Struct):
     project: str = "default"
     trackers: tuple[str, ...] = ()
     options: dict[str, dict[str, Any]] = {}
+    sources: dict[str, str] = {}
     tags: tuple[str, ...] = ()
     notes: str | None = None
     group: str | None = None
     job_type: str | None = None
+    best: dict[str, str] = {}
 
 
 def state(folder: RunFolder) -> State:
@@ -69,9 +71,13 @@ def state(folder: RunFolder) -> State:
 
 def _as_started(first: RunStarted | None, latest: RunStarted | None) -> dict[str, Any]:
     """What the run was started with; a resume may have changed its trackers."""
-    fixed = {name: getattr(first, name) for name in ("project", "tags", "notes", "group", "job_type")} if first else {}
+    fixed = (
+        {name: getattr(first, name) for name in ("project", "tags", "notes", "group", "job_type", "best")}
+        if first
+        else {}
+    )
     start = latest or first
-    return fixed | ({"trackers": start.trackers, "options": start.options} if start else {})
+    return fixed | ({"trackers": start.trackers, "options": start.options, "sources": start.sources} if start else {})
 
 
 def _last_step(folder: RunFolder) -> int:

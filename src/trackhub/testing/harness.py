@@ -23,6 +23,8 @@ class SomeRun(msgspec.Struct):
     job_type: str | None = None
     started: float = 1_767_225_600.25
     params: dict[str, Any] = {}
+    best: dict[str, str] = {}
+    environment: dict[str, Any] = {}
     remembered: dict[str, Any] = {}
 
     @property
