@@ -40,6 +40,7 @@ import pluggy
 from trackhub.appendfile import AppendFile, keep_aside, replace_file
 from trackhub.events import MEDIA_KINDS, Artifact, Checkpoint, Media, Message
 from trackhub.journal.format import jsonable
+from trackhub.locks import FileLock
 from trackhub.verdicts import UNSEALED, Rebuild, Rejected, Retry
 
 hookimpl = pluggy.HookimplMarker("trackhub")
@@ -159,6 +160,7 @@ __all__ = [
     "AppendFile",
     "Artifact",
     "Checkpoint",
+    "FileLock",
     "Limits",
     "Media",
     "Message",

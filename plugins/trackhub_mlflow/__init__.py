@@ -1,0 +1,242 @@
+"""The MLflow tracker: a local database beside the runs by default, or a tracking server.
+
+The SDK is imported when the run opens, never before; only its stateless client is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from trackhub.plugin import (
+    Artifact,
+    Checkpoint,
+    Limits,
+    Media,
+    Rebuild,
+    Rejected,
+    Row,
+    RunInfo,
+    Uploads,
+    hookimpl,
+)
+from trackhub_mlflow import places
+
+STATES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
+"""trackhub's word for how a run ended, and MLflow's."""
+UPLOAD_WITHIN = 6 * 3600.0
+"""Seconds for a whole checkpoint; an upload that hangs ends much earlier, by its own timeout."""
+
+
+class MlflowOptions(Uploads):
+    """The options of this tracker."""
+
+    tracking_uri: Annotated[
+        str | None,
+        Meta(
+            description="http://host:5000, or sqlite:////path/mlflow.db "
+            "(default: MLFLOW_TRACKING_URI, else mlflow.db beside the runs)"
+        ),
+    ] = None
+    experiment: Annotated[str | None, Meta(description="MLflow experiment (default: the run's project)")] = None
+    timeout: Annotated[
+        float, Meta(description="seconds that one request to a server may take; more for files", ge=1, le=50)
+    ] = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse an address that cannot work, or that must not be written down."""
+        if self.tracking_uri is not None and places.has_login(self.tracking_uri):
+            raise ValueError(
+                "tracking_uri holds a password, which would be on disk: export MLFLOW_TRACKING_URI=..., "
+                "or MLFLOW_TRACKING_USERNAME=... and MLFLOW_TRACKING_PASSWORD=..."
+            )
+        self.uri()
+
+    def uri(self) -> str | None:
+        """Where to, by option or environment; None for the database beside the runs."""
+        given = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return places.checked(given) if given else None
+
+
+class MlflowTracker:
+    """Keeps a run in MLflow."""
+
+    Options = MlflowOptions
+    limits = Limits(
+        key_length=250,
+        key_forbidden=(
+            r"[^/\w.\- :]|\A/|(?<=/)/|/\Z"  # one slash between two parts
+            r"|\A\.(?=\.)|(?<![^/])\.(?=\.?(?:/|\Z))"  # no ".." at the head, no part "." or ".."
+        ),
+        escape=":",
+        flat_params=True,
+        param_length=6000,
+        infinite=False,
+        big_ints=False,
+        time_step=0.001,
+        steps=(-(2**63), 2**63 - 1),
+        media=frozenset({"audio", "figure", "histogram", "html", "image", "table", "text", "video"}),
+    )
+    idempotence = "key"
+    rewinds = "append"
+    repeats = "keep"
+    deadlines = {  # noqa: RUF012 - never changed
+        "on_run_start": 300.0,
+        "log_media": 600.0,
+        "log_artifact": UPLOAD_WITHIN,
+        "save_checkpoint": UPLOAD_WITHIN,
+    }
+    needs = "mlflow"
+    extra = "mlflow"
+    card = """A run in mlflow.db beside the runs, its files in mlartifacts/; open with
+    `mlflow ui --backend-store-uri sqlite:///runs/mlflow.db`. Or on a server: tracking_uri=http://host:5000. Each point
+    has its own step, and its time in milliseconds; together with key and value that is MLflow's own primary key: a
+    replay after a crash adds nothing (rule: key), and neither does a point that you log twice in a millisecond. NaN is
+    kept, infinities are left out. A parameter keeps its first value; config.json holds the whole configuration. After a
+    rewind the earlier values stay and the later ones stand last. Messages are not stored: MLflow has no log."""
+
+    def __init__(self, options: MlflowOptions) -> None:
+        self._options = options
+        self._warned: set[str] = set()
+
+    @hookimpl
+    def on_run_start(self, run: RunInfo, state: dict[str, Any] | None) -> None:
+        """Open or find the run; its id is on disk before anything is delivered."""
+        uri = self._options.uri() or _beside(run)
+        _prepare(self._options.timeout)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow's imports warn of their own dependencies
+            from trackhub_mlflow import answers, artifacts, opening, sending
+        self._verdicts, self._opening, self._run = answers.verdicts, opening, run
+        with self._verdicts(opening=True):
+            client, found = opening.opened(uri, self._options.experiment or run.project, run)
+        self._sent = sending.Sent(client, found)
+        self._files = artifacts.Files(client, found.info.run_id, self._options.timeout)
+        self._last = float(state["last"]) if state else run.started
+        run.remember(run_id=found.info.run_id, **_whereabouts(uri, found))
+        if state is not None and state["run_id"] != found.info.run_id:
+            raise Rebuild("the run that was filled before is not in this MLflow")
+
+    @hookimpl
+    def log_params(self, params: dict[str, str]) -> None:
+        """Store new parameters; of one that was stored before with another value, only config.json has the later."""
+        with self._answered():
+            changed = self._sent.params(params)
+        for key in changed:
+            self._warn(f"parameter {key} has another value now: MLflow keeps the first, config.json has the last")
+        self._put_config()
+
+    @hookimpl
+    def log_metrics_batch(self, rows: list[Row]) -> None:
+        """Store rows, in requests of up to 1,000 values."""
+        with self._answered():
+            self._sent.rows(rows)
+        self._last = max(self._last, *(row.timestamp for row in rows))
+
+    @hookimpl
+    def log_media(self, media: Media) -> None:
+        """Store a picture for the picture grid, a table for the table view, anything else as a file."""
+        with self._answered():
+            self._files.put_media(media)
+        self._last = max(self._last, media.t)
+
+    @hookimpl
+    def log_artifact(self, artifact: Artifact) -> None:
+        """Store a file, or a folder of files, under ``artifacts/``."""
+        from trackhub_mlflow.artifacts import part
+
+        with self._answered():
+            self._files.put(Path(artifact.path), "/".join(["artifacts", *map(part, artifact.name.split("/"))]))
+        self._last = max(self._last, artifact.t)
+
+    @hookimpl
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint under ``checkpoints/``."""
+        from trackhub_mlflow.artifacts import part
+
+        with self._answered():
+            path = Path(checkpoint.path)
+            self._files.put(path, f"checkpoints/{part(path.name)}")
+        self._last = max(self._last, checkpoint.t)
+
+    @hookimpl
+    def flush(self) -> dict[str, Any]:
+        """Every call has waited for MLflow to store what it was given."""
+        return {"run_id": self._sent.run_id, "last": self._last}
+
+    @hookimpl
+    def on_run_end(self, status: str) -> None:
+        """Tell what ran, and how and when it ended."""
+        with self._answered():
+            self._sent.tags(self._opening.source_tags(self._run.environment))
+            self._sent.end(STATES[status], self._last)
+        self._put_config()
+
+    @hookimpl
+    def read_back(self, key: str) -> list[tuple[int, float, float]]:
+        """What MLflow holds, in its order: by time, step and value."""
+        with self._answered():
+            return self._sent.points(key)
+
+    def _answered(self) -> AbstractContextManager[None]:
+        return self._verdicts()
+
+    def _put_config(self) -> None:
+        """The whole configuration, whole and nested; metrics do not wait for artifacts that cannot be stored."""
+        try:
+            with self._answered():
+                self._files.put_json(self._run.params, "config.json")
+        except Rejected as refused:
+            self._warn(f"config.json is not stored: {refused}")
+
+    def _warn(self, words: str) -> None:
+        if words not in self._warned:
+            self._warned.add(words)
+            logging.getLogger("trackhub").warning("mlflow: %s", words)
+
+
+def _prepare(timeout: float) -> None:
+    """MLflow's switches, which it reads from the environment: no telemetry, no own retries, no words on stdout."""
+    os.environ |= {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_LOGGING_LEVEL": "ERROR",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(int(timeout)),
+    }
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _beside(run: RunInfo) -> str:
+    """The database of the runs folder.
+
+    Raises:
+        Rejected: it would lie on a network file system, where sqlite breaks.
+    """
+    database = run.runs_dir.resolve() / "mlflow.db"
+    kind = places.network_file_system(database.parent, places.mounts())
+    if kind is not None:
+        raise Rejected(
+            f"{database.parent} is on a network file system ({kind}), where a sqlite database breaks. Name a server: "
+            "--tracker-opt mlflow.tracking_uri=http://host:5000, or a file on a local disk: "
+            "--tracker-opt mlflow.tracking_uri=sqlite:////home/me/mlflow.db"
+        )
+    return f"{places.SQLITE}{database}"
+
+
+def _whereabouts(uri: str, found: Any) -> dict[str, str]:
+    """What helps a person find the run: its page, or the database."""
+    home = places.without_login(uri).rstrip("/")
+    if not uri.startswith("http"):
+        return {"store": home}
+    return {"url": f"{home}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}"}
