@@ -86,6 +86,8 @@ class SwanlabTracker:
         key_length=512,
         key_forbidden=r"[\x00-\x1f\x7f]|\A[ ./]+|[ ./]+\Z|(?<=\A__swanlab__)\.",
         big_ints=False,
+        time_step=1e-9,
+        steps=(0, 2**48),
     )
     idempotence = "rebuild"
     rewinds = "replace"

@@ -31,7 +31,12 @@ class TensorboardTracker:
     """Keeps a run as a TensorBoard event file."""
 
     Options = TensorboardOptions
-    limits = Limits(key_forbidden="[\ud800-\udfff]|(?<=\\Atrackhub)/(?=(?:params|messages|status)\\Z)", big_ints=False)
+    limits = Limits(
+        key_forbidden="[\ud800-\udfff]|(?<=\\Atrackhub)/(?=(?:params|messages|status)\\Z)",
+        big_ints=False,
+        float_bits=32,
+        steps=(-(2**63), 2**63 - 1),
+    )
     idempotence = "truncate"
     rewinds = "replace"
     needs = "tensorboard"

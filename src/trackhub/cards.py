@@ -16,8 +16,8 @@ class Description(msgspec.Struct):
     """What `trackhub trackers` tells of one tracker."""
 
     name: str
-    distribution: str
-    version: str
+    distribution: str = ""
+    version: str = ""
     hooks: tuple[str, ...] = ()
     ready: bool = False
     reason: str = ""
@@ -34,7 +34,16 @@ def describe(name: str) -> Description:
     claims = installed().get(name, [])
     found = Description(name, claimants(claims), claims[0].dist.version if claims and claims[0].dist else "")
     try:
-        plugin_class = load(name)
+        described = describe_class(name, load(name))
+    except ConfigError as error:
+        described = Description(name, reason=str(error))
+    return msgspec.structs.replace(described, distribution=found.distribution, version=found.version)
+
+
+def describe_class(name: str, plugin_class: type) -> Description:
+    """What is to be known of a plugin class; whatever is wrong with it is its `reason`."""
+    found = Description(name)
+    try:
         found.hooks = hooks(name, plugin_class)
         found.card = " ".join(str(getattr(plugin_class, "card", "")).split())
         found.facts = _facts(plugin_class)

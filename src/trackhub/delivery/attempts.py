@@ -1,8 +1,9 @@
 """What happens when a hook raises: wait, try again, open anew, set aside, or give up. The whole policy is here.
 
-Retry, OSError    the backend is away: the same call again, for as long as it takes, with growing pauses
+Retry, OSError    the backend is away: the same call again, for as long as it takes, with growing pauses; a plugin that
+                  can go back to its cursor is opened anew each time
 Rejected          the event is set aside (a batch is halved first, by the handover)
-anything else     three tries, then as Rejected; a plugin that can go back to its cursor is opened anew each time
+anything else     three tries, then as Rejected; here, too, such a plugin is opened anew each time
 opening           five tries, then the tracker is parked
 """
 
@@ -23,6 +24,7 @@ from trackhub.secrets import redact_text
 TRIES = 3
 OPENINGS = 5
 OPENING = ("opening", 0)
+FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 
 
@@ -49,7 +51,7 @@ class Attempts:
     def __init__(self, speak: Callable[[Word], None], stop: threading.Event) -> None:
         self._speak = speak
         self._stop = stop
-        self._pause = 0.5
+        self._pause = FIRST_PAUSE
         self._failures: Counter[tuple[str, int]] = Counter()
         self._written_down: set[tuple[str, int | None]] = set()
         self.goes_back = False
@@ -81,6 +83,7 @@ class Attempts:
                 raise
             except Retry as away:
                 self._wait(away.after, words(away))
+                self._go_back()
             except OSError as away:
                 self._wait(None, words(away))
                 self._go_back()
@@ -88,7 +91,8 @@ class Attempts:
                 self._failed(key, tries, error)
                 self._go_back()
             else:
-                self._pause = 0.5
+                if key != OPENING:  # that it opens does not say that it takes anything
+                    self._pause = FIRST_PAUSE
                 return
 
     def _failed(self, key: tuple[str, int], tries: int, error: Exception) -> None:

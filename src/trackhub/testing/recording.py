@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
-from trackhub.plugin import Checkpoint, Message, Options, Rejected, Retry, RunInfo, hookimpl
+from trackhub.plugin import Checkpoint, Message, Options, RunInfo, hookimpl
+from trackhub.testing.faults import Fault, misbehave
 
 
 class RecordingOptions(Options):
@@ -85,9 +84,6 @@ def recorded(path: Path, hook: str | None = None) -> list[dict[str, Any]]:
     return [call for call in calls if hook in (None, call["hook"])]
 
 
-Fault = Literal["raise", "hang", "exit", "crash", "reject", "away", "slow"]
-
-
 class FaultyOptions(RecordingOptions):
     """Where and how it misbehaves."""
 
@@ -111,7 +107,7 @@ class FaultyTracker(RecordingTracker):
         """Misbehave, or write down the call."""
         options: FaultyOptions = self.options  # type: ignore[assignment]
         if hook == options.hook and self._again(options.times):
-            _FAULTS[options.fault](options.seconds)
+            misbehave(options.fault, options.seconds)
         super().write(hook, **arguments)
 
     def _again(self, times: int) -> bool:
@@ -120,26 +116,3 @@ class FaultyTracker(RecordingTracker):
         with counter.open("ab") as file:
             file.write(b".")
         return counter.stat().st_size <= times
-
-
-def _raise(_seconds: float) -> None:
-    raise RuntimeError("the faulty tracker raises")
-
-
-def _reject(_seconds: float) -> None:
-    raise Rejected("the faulty tracker refuses this")
-
-
-def _away(_seconds: float) -> None:
-    raise Retry("the faulty tracker's backend is away")
-
-
-_FAULTS: dict[str, Callable[[float], object]] = {
-    "raise": _raise,
-    "reject": _reject,
-    "away": _away,
-    "hang": time.sleep,
-    "slow": time.sleep,
-    "exit": lambda _seconds: os._exit(7),
-    "crash": lambda _seconds: os.kill(os.getpid(), 11),
-}
