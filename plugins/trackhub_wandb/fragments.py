@@ -14,7 +14,7 @@ from typing import Any
 from trackhub.plugin import UNSEALED, Artifact, Checkpoint, Media, Message, Rebuild, Row, RunInfo
 from trackhub_wandb import WandbOptions
 from trackhub_wandb.records import points
-from trackhub_wandb.sdk import close, end_processes
+from trackhub_wandb.sdk import kill_process
 from trackhub_wandb.session import STATUS, Session
 
 
@@ -37,6 +37,7 @@ class Fragments:
         self._run = run
         self._options = options
         self._forbidden = re.compile(forbidden)
+        self._best = {metric: direction for metric, direction in run.best.items() if self._is_plain(metric)}
         self._parent = run.path / "wandb_logs"
         self._folders = self._parent / "wandb"
         self._sealed: dict[str, int] = dict(state.get("sealed", {}))
@@ -93,7 +94,6 @@ class Fragments:
         """Seal the open folder with the run's status; a resumed run opens another under the same run id."""
         self._store(lambda session: session.summarise(self._final(status, summary)))
         self._seal(status)
-        close()
 
     def read_back(self, key: str) -> list[tuple[int, float, float]]:
         """Every point of `key`, over all folders of the run in the order they were written."""
@@ -124,7 +124,7 @@ class Fragments:
         if self._session is None:
             self._discard(set(self._ours()) - set(self._sealed))
             self._parent.mkdir(exist_ok=True)
-            self._session = Session(self._run, self._options, self._parent)
+            self._session = Session(self._run, self._options, self._parent, self._best)
             self._run.remember(fragment=self._session.folder.name)
             if self._session.url:
                 self._run.remember(url=self._session.url)
@@ -148,14 +148,15 @@ class Fragments:
         last = {metric: found["last"] for metric, found in summary.items() if self._is_plain(metric)}
         best = {
             metric: {direction: summary[metric]["best"], "last": summary[metric]["last"]}
-            for metric, direction in self._run.best.items()
+            for metric, direction in self._best.items()
             if metric in last and "best" in summary[metric]
         }
         return {**last, **best, STATUS: status}
 
     def _is_plain(self, metric: str) -> bool:
-        """Whether W&B knows a metric by its own name."""
-        return bool(metric) and "%" not in metric and not self._forbidden.search(metric)
+        """Whether a metric is delivered under its own name; "*" is no name where W&B takes patterns."""
+        told = metric.encode("utf-8", "replace").decode()
+        return bool(metric) and metric == told and not re.search(r"[%*]", metric) and not self._forbidden.search(metric)
 
     def _ours(self) -> list[str]:
         """The folders of this run id, sorted: no other folder is ever touched."""
@@ -169,7 +170,7 @@ class Fragments:
 
     def _discard(self, names: Collection[str]) -> None:
         if names:
-            end_processes()
+            kill_process()
         for name in names:
             shutil.rmtree(self._folders / name)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import wandb
+from wandb.sdk import wandb_setup
 from wandb.sdk.data_types._private import MEDIA_TMP
 
 from trackhub.plugin import RunInfo
@@ -71,22 +72,26 @@ def project_name(name: str) -> str:
     return re.sub(r"[/\\#?%:]+", "-", name)[:128] or "default"
 
 
-def end_processes() -> None:
-    """End what this process left running of the SDK, without waiting: what was unfinished is written again."""
-    cores = _cores()
-    for core in cores:
-        core.kill()
-    psutil.wait_procs(cores, timeout=5)
-    # The SDK finds its process gone, which is what is wanted.
-    with contextlib.suppress(Exception):
+def end_process() -> None:
+    """Have the SDK end its process, and wait for it: only then is the file whole. Leaves no temporary folders."""
+    # Where its process did not end well, the SDK ends the caller's too.
+    with contextlib.suppress(SystemExit):
         wandb.teardown()
-
-
-def close() -> None:
-    """Have the SDK end its process, and leave nothing in the folder for temporary files."""
-    wandb.teardown()
     for folder in (MEDIA_TMP.name, wandb.Artifact._TMP_DIR.name):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_process() -> None:
+    """End what was left running of the SDK, without waiting for uploads: what was unfinished is written again."""
+    setup = wandb_setup._singleton
+    connection = setup._connection if setup is not None else None
+    for core in _cores():
+        core.kill()
+    # The SDK finds its process gone, which is what is wanted.
+    with contextlib.suppress(Exception, SystemExit):
+        wandb.teardown()
+    if connection is not None and connection._proc is not None:
+        connection._proc.join()
 
 
 def be_polite() -> None:

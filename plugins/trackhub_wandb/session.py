@@ -17,7 +17,7 @@ from trackhub.plugin import Artifact, Checkpoint, Media, Message, Retry, Row, Ru
 from trackhub_wandb import WandbOptions
 from trackhub_wandb.contents import checkpoint_artifact, file_artifact, file_stem, value_of
 from trackhub_wandb.records import AXIS, count
-from trackhub_wandb.sdk import VISIBLE_AFTER, be_polite, end_processes, settings_of
+from trackhub_wandb.sdk import VISIBLE_AFTER, be_polite, end_process, kill_process, settings_of
 
 EXIT_CODES = {"finished": 0, "failed": 1, "killed": 255}
 """trackhub's word for how a run ended, and what W&B makes of it; 255 is what its SDK says after Ctrl-C."""
@@ -32,29 +32,29 @@ class Session:
         run: whose run it is.
         options: the tracker's options.
         parent: the folder to make it in.
+        best: "min" or "max" by metric, for those whose best value the summary keeps.
 
     Raises:
         Retry: the server cannot be reached, or refuses the key.
     """
 
-    def __init__(self, run: RunInfo, options: WandbOptions, parent: Path) -> None:
-        end_processes()
+    def __init__(self, run: RunInfo, options: WandbOptions, parent: Path, best: dict[str, str]) -> None:
+        kill_process()
         Path(MEDIA_TMP.name).mkdir(parents=True, exist_ok=True)
         self._run_id = run.id
         self._stored: Counter[str] = Counter()
         try:
             self._sdk = wandb.init(settings=settings_of(run, options, parent))
         except CommError as error:
-            end_processes()
+            kill_process()
             raise Retry(f"W&B: {error}") from error
         self.folder = Path(self._sdk.sync_dir)
         self.url: str | None = self._sdk.url
         # Copies of artifacts go where they are discarded together with the records that name them.
         os.environ["WANDB_DATA_DIR"] = str(self.folder / "staged")
         self._sdk.define_metric("*", step_metric=AXIS)
-        for metric, direction in run.best.items():
-            if metric and "*" not in metric:
-                self._sdk.define_metric(metric, step_metric=AXIS, summary=f"{direction},last")
+        for metric, direction in best.items():
+            self._sdk.define_metric(metric, step_metric=AXIS, summary=f"{direction},last")
         be_polite()
 
     @property
@@ -111,6 +111,7 @@ class Session:
         """
         be_polite()
         self._sdk.finish(exit_code=EXIT_CODES[status])
+        end_process()
         held = count(self.file)
         if held["exit"] != 1 or not self._stored <= held:
             raise OSError(f"{self.file} holds {dict(held)} and should hold {dict(self._stored)}")
