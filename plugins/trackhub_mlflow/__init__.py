@@ -51,9 +51,9 @@ class MlflowOptions(Uploads):
 
     def __post_init__(self) -> None:
         """Refuse an address that cannot work, or that must not be written down."""
-        if self.tracking_uri is not None and places.has_login(self.tracking_uri):
+        if self.tracking_uri is not None and places.has_secret(self.tracking_uri):
             raise ValueError(
-                "tracking_uri holds a password, which would be on disk: export MLFLOW_TRACKING_URI=..., "
+                "tracking_uri holds a password or token, which would be on disk: export MLFLOW_TRACKING_URI=..., "
                 "or MLFLOW_TRACKING_USERNAME=... and MLFLOW_TRACKING_PASSWORD=..."
             )
         self.uri()
@@ -148,21 +148,16 @@ class MlflowTracker:
 
     @hookimpl
     def log_artifact(self, artifact: Artifact) -> None:
-        """Store a file, or a folder of files, under ``artifacts/``."""
-        from trackhub_mlflow.artifacts import part
-
+        """Store a file, or a folder of files, under the path that it has in the run folder."""
         with self._answered():
-            self._files.put(Path(artifact.path), "/".join(["artifacts", *map(part, artifact.name.split("/"))]))
+            self._files.put_kept(Path(artifact.path), self._run.path)
         self._last = max(self._last, artifact.t)
 
     @hookimpl
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Store a checkpoint under ``checkpoints/``."""
-        from trackhub_mlflow.artifacts import part
-
+        """Store a checkpoint, file or folder, under the path that it has in the run folder."""
         with self._answered():
-            path = Path(checkpoint.path)
-            self._files.put(path, f"checkpoints/{part(path.name)}")
+            self._files.put_kept(Path(checkpoint.path), self._run.path)
         self._last = max(self._last, checkpoint.t)
 
     @hookimpl

@@ -56,6 +56,11 @@ class Files:
         with _scratch() as scratch, self._patience(path.stat().st_size):
             self._client.log_artifact(self._run_id, str(_named(path, scratch / name)), folder or None)
 
+    def put_kept(self, path: Path, run: Path) -> None:
+        """Upload what lies in the run folder, under the same path; from elsewhere, under its name."""
+        parts = path.relative_to(run).parts if path.is_relative_to(run) else (path.name,)
+        self.put(path, "/".join(map(part, parts)))
+
     def put_text(self, text: str, to: str) -> None:
         """Upload a text as the artifact `to`."""
         with _scratch() as scratch:

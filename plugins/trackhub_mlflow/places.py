@@ -27,14 +27,23 @@ def checked(uri: str) -> str:
     return uri
 
 
-def has_login(uri: str) -> bool:
-    """Whether a password stands in `uri`."""
-    return urlsplit(uri).password is not None
+def has_secret(uri: str) -> bool:
+    """Whether a password or a token stands in `uri`."""
+    login = _login(uri)
+    return ":" in login or (bool(login) and uri.startswith("http"))
 
 
 def without_login(uri: str) -> str:
     """`uri` without user and password: the form that may be written to disk."""
-    return re.sub(r"(?<=://)[^/@]*@", "", uri)
+    return uri.replace(_login(uri), "", 1)
+
+
+def _login(uri: str) -> str:
+    """What stands before the host, with its "@"; "" for nothing. Passwords of databases may hold a slash."""
+    if uri.startswith(SQLITE):
+        return ""
+    found = re.search(r"(?<=://)[^/@]*@" if uri.startswith("http") else r"(?<=://)[^@]*@", uri)
+    return found[0] if found else ""
 
 
 def local_database(uri: str) -> Path | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
 from trackhub.plugin import Rejected, Retry, Row
 from trackhub_mlflow.answers import verdicts
@@ -40,7 +41,7 @@ class Sent:
         """Store values. One that is there with the same step, time and value stays one."""
         self._go_on(rows)
         metrics = [
-            Metric(key, float(value), round(row.timestamp * 1000), row.step)
+            Metric(key, float(value), milliseconds(row.timestamp), row.step)
             for row in rows
             for key, value in row.metrics.items()
         ]
@@ -65,7 +66,7 @@ class Sent:
 
     def end(self, status: str, moment: float) -> None:
         """Say how and when it ended."""
-        self._ended = round(moment * 1000)
+        self._ended = milliseconds(moment)
         self._client.set_terminated(self.run_id, status, self._ended)
 
     def points(self, key: str) -> list[tuple[int, float, float]]:
@@ -75,7 +76,7 @@ class Sent:
 
     def _go_on(self, rows: list[Row]) -> None:
         """Values from after the end mean that the run was resumed; a replay of earlier ones does not."""
-        if self._ended is not None and max(row.timestamp for row in rows) * 1000 > self._ended:
+        if self._ended is not None and max(milliseconds(row.timestamp) for row in rows) > self._ended:
             self._client.update_run(self.run_id, "RUNNING")
             self._ended = None
 
@@ -91,12 +92,16 @@ class Sent:
     def _check_alive(self) -> None:
         """Of a run that somebody deleted nothing is set aside: it waits until the run is back."""
         try:
-            with verdicts():
-                stage = self._client.get_run(self.run_id).info.lifecycle_stage
-        except Rejected:
-            stage = "deleted"
+            stage = self._client.get_run(self.run_id).info.lifecycle_stage
+        except MlflowException as error:
+            stage = "deleted" if error.error_code == "RESOURCE_DOES_NOT_EXIST" else ""
         if stage == "deleted":
             raise Retry(deleted(self.run_id), after=60.0)
+
+
+def milliseconds(moment: float) -> int:
+    """Unix seconds as MLflow holds them: always the same for the same moment, so that a replay adds nothing."""
+    return round(moment * 1000)
 
 
 def _portions(entities: list[Any], most: int) -> Iterator[list[Any]]:
