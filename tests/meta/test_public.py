@@ -134,7 +134,9 @@ def test_a_first_party_tracker_states_one_of_the_rules(name: str) -> None:
 def test_every_command_has_a_module_of_its_own_and_nothing_else_has() -> None:
     folder = ROOT / "src" / "trackhub" / "cli"
     with_run = {
-        path.stem for path in folder.glob("*.py") if re.search(r"^def add_arguments", path.read_text(), re.MULTILINE)
+        path.stem.replace("_", "-")
+        for path in folder.glob("*.py")
+        if re.search(r"^def add_arguments", path.read_text(), re.MULTILINE)
     }
     assert with_run == set(COMMANDS)
 

@@ -9,12 +9,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 COMMANDS = {
     "trackers": "the installed trackers: ready, or why not; with NAME its options and rules",
     "runs": "the runs in the runs folder",
     "status": "what each tracker of a run has confirmed",
     "sync": "deliver what is not delivered yet, or to a tracker that the run never had",
+    "new-plugin": "write the project of a tracker plugin of your own into a new folder",
 }
 
 
@@ -28,8 +30,13 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        import_module(f"trackhub.cli.{name}").add_arguments(command)
+        _module(name).add_arguments(command)
     return whole
+
+
+def _module(name: str) -> Any:
+    """The module of a command."""
+    return import_module(f"trackhub.cli.{name.replace('-', '_')}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -50,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from trackhub.errors import ConfigError, TrackhubError
 
     try:
-        return int(import_module(f"trackhub.cli.{arguments.command}").run(arguments))
+        return int(_module(arguments.command).run(arguments))
     except TrackhubError as error:
         if arguments.debug:
             raise

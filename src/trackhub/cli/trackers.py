@@ -45,10 +45,10 @@ def _show_list(found: list[Description]) -> None:
 
     from trackhub.cli.console import console, table
 
-    listing = table("name", "distribution", "version", "ready", "hooks")
+    listing = table("name", "distribution", "version", "ready")
     for one in found:
         ready = "[green]ready[/green]" if one.ready else f"[red]{escape(one.reason)}[/red]"
-        listing.add_row(one.name, one.distribution, one.version, ready, ", ".join(one.hooks))
+        listing.add_row(one.name, one.distribution, one.version, ready)
     console.print(listing)
     console.print("Options, limits and rules of one: trackhub trackers NAME")
 
@@ -64,7 +64,7 @@ def _show_card(one: Description) -> None:
     if one.card:
         console.print(escape(one.card))
     facts = table("what", "how")
-    for what, how in one.facts.items():
+    for what, how in {**one.facts, "hooks": ", ".join(one.hooks)}.items():
         facts.add_row(what, escape(how))
     console.print(facts)
     options = table("option", "type", "default", "meaning", title=f"Options: --tracker-opt {one.name}.OPTION=VALUE")
