@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
@@ -60,10 +61,23 @@ def hooks(name: str, plugin_class: type) -> tuple[str, ...]:
     bare = [hook for hook in HOOKS if callable(getattr(plugin_class, hook, None)) and not tracker.has(hook)]
     if bare:
         raise ConfigError(f"tracker {name!r}: {', '.join(bare)} lacks @hookimpl and would never be called")
+    if close := _misspelt(plugin_class, tracker):
+        raise ConfigError(f"tracker {name!r}: {close[0]} looks like the hook {close[1]}, and would never be called")
+    if not tracker.hooks:
+        raise ConfigError(f"tracker {name!r}: {plugin_class.__name__} has no hook, e.g. a log_metrics with @hookimpl")
     for hook in tracker.hooks:
         if never := _never_passed(getattr(plugin_class, hook)):
             raise ConfigError(f"tracker {name!r}: {hook} never gets {never}: it wants arguments without defaults")
     return tracker.hooks
+
+
+def _misspelt(plugin_class: type, tracker: Tracker) -> tuple[str, str] | None:
+    """(method, hook) of a plain method that is nearly called as a hook that the class lacks."""
+    for method in (name for name, member in vars(plugin_class).items() if callable(member) and name not in HOOKS):
+        close = get_close_matches(method, [hook for hook in HOOKS if not tracker.has(hook)], n=1, cutoff=0.9)
+        if close:
+            return method, close[0]
+    return None
 
 
 def _never_passed(function: Any) -> str:
