@@ -6,8 +6,8 @@
         for step in range(100):
             run.log_metrics({"train/loss": loss}, step=step)
 
-`start`, `resume` and `Run` are loaded when they are first used: a script that imports trackhub and then parses its
-arguments pays for the event types (that is, for msgspec) and no more.
+`start`, `resume`, `Run` and the media (`Image`, `Audio`, ...) are loaded when they are first used: a script that
+imports trackhub and then parses its arguments pays for the event types (that is, for msgspec) and no more.
 """
 
 from importlib import import_module
@@ -17,18 +17,28 @@ from trackhub import events as events
 from trackhub.errors import ConfigError, InvalidValue, JournalBusy, JournalError, TrackhubError
 
 if TYPE_CHECKING:
+    from trackhub.media import Audio, Figure, Histogram, Html, Image, Table, Text, Video
     from trackhub.run import Run
     from trackhub.starting import resume, start
 
-_HOMES = {"Run": "run", "resume": "starting", "start": "starting"}
+_MEDIA = ("Audio", "Figure", "Histogram", "Html", "Image", "Table", "Text", "Video")
+_HOMES = {"Run": "run", "resume": "starting", "start": "starting"} | dict.fromkeys(_MEDIA, "media")
 
 __all__ = [
+    "Audio",
     "ConfigError",
+    "Figure",
+    "Histogram",
+    "Html",
+    "Image",
     "InvalidValue",
     "JournalBusy",
     "JournalError",
     "Run",
+    "Table",
+    "Text",
     "TrackhubError",
+    "Video",
     "events",
     "resume",
     "start",

@@ -46,6 +46,10 @@ class RunFolder:
         parts = [f"rank-{rank}", *([str(attempt)] if attempt else []), *([f"pid-{pid}"] if pid else [])]
         return self.journal / (".".join(parts) + ".jsonl")
 
+    def media_file(self, sha256: str, extension: str) -> Path:
+        """The file of one medium, named by its content: the first 32 of the 64 hexadecimal digits of its hash."""
+        return self.media / f"{sha256[:32]}.{extension}"
+
     def cursor(self, tracker: str) -> Path:
         """How far the courier of `tracker` has got, and its receipt."""
         return self.delivery / f"{safe_name(tracker)}.json"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from trackhub import files
 from trackhub.endings import forget, how, opened, watch
-from trackhub.events import STATUSES, Artifact, Checkpoint, Event, Message, Metrics, Params, Rejected, RunEnded
+from trackhub.events import STATUSES, Artifact, Checkpoint, Event, Media, Message, Metrics, Params, Rejected, RunEnded
 from trackhub.intake import PLAIN, Intake, copies_in, shown
 from trackhub.journal.format import jsonable
 from trackhub.journal.writing import Closed, JournalWriter, new_header
@@ -128,6 +128,22 @@ class Run:
     def log_message(self, text: str, level: str = "info") -> None:
         """Log a line for people; an alert is a message with the level "warning" or "error"."""
         self._append(Message, text=jsonable(redact_text(str(text))), level=str(level))
+
+    def log_media(self, media: Mapping[str, Any], step: int | None = None) -> None:
+        """Log pictures, sound, tables and the like; each becomes a file in `media/`, before this returns.
+
+        Args:
+            media: by key, a `trackhub.Image`, `Audio`, `Video`, `Figure`, `Histogram`, `Table`, `Text` or `Html`; of
+                plain values a PIL image, a matplotlib or plotly figure, a DataFrame, and a string, which is text. Those
+                in a list are logged as "key/0", "key/1", ...; nested dicts are joined with "/".
+            step: an integer; the step that `log_metrics` logged last if not given, 0 before it did.
+        """
+        from trackhub.media.keeping import kept
+
+        now = time.time()
+        at = max(self._step, 0) if step is None else self._intake.step(step, self._step)
+        for fields in kept(media, at, self._folder, self._intake):
+            self._append(Media, now, **fields)
 
     def log_artifact(self, path: str | os.PathLike[str], name: str | None = None, **metadata: Any) -> None:
         """Keep a file with the run: hard-linked (or copied) under `artifacts/`, so that it outlives the original."""
