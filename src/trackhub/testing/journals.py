@@ -58,9 +58,7 @@ class SomeJournal:
 
     def row(self, metrics: Mapping[str, float], step: int) -> float:
         """A row of numbers; returns its time."""
-        return self._append(
-            Metrics, step=step, metrics={escape_key(key): spell(value) for key, value in metrics.items()}
-        )
+        return self._append(Metrics, step=step, metrics=_spelled(metrics))
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Parameters."""
@@ -88,7 +86,7 @@ class SomeJournal:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(f"weights of step {step}".encode())
         where = path.relative_to(self.folder.path).as_posix()
-        self._append(Checkpoint, step=step, path=where, size=path.stat().st_size, metrics=metrics)
+        self._append(Checkpoint, step=step, path=where, size=path.stat().st_size, metrics=_spelled(metrics))
         return path
 
     def artifact(self, name: str, content: bytes) -> Path:
@@ -110,6 +108,11 @@ class SomeJournal:
         self._begin()
         if step is not None:
             self._append(Rewind, step=step)
+
+
+def _spelled(metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Numbers by key, as the journal holds them."""
+    return {escape_key(key): spell(value) for key, value in metrics.items()}
 
 
 def sample(kind: str) -> tuple[str, bytes]:
