@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
@@ -90,6 +91,11 @@ class WandbTracker:
         self._options = options
         if options.online:
             self.idempotence, self.rewinds = "known_step", "append"
+            if not (os.environ.get("WANDB_API_KEY") or _netrc().is_file()):
+                raise ValueError(
+                    "mode=online needs an API key: export WANDB_API_KEY=... (your W&B settings page shows it), "
+                    "or leave out mode=online to log offline"
+                )
 
     @hookimpl
     def on_run_start(self, run: RunInfo, state: dict[str, Any] | None) -> None:
@@ -151,6 +157,11 @@ class WandbTracker:
     def read_back(self, key: str) -> list[tuple[int, float, float]]:
         """What the run's folders hold."""
         return self._run.read_back(key)
+
+
+def _netrc() -> Path:
+    """Where `wandb login` puts the key."""
+    return Path(os.environ.get("NETRC") or os.path.expanduser("~/.netrc"))  # noqa: PTH111 - does not raise without a home
 
 
 def _clean_environment(run: RunInfo) -> None:

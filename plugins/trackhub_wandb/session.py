@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import wandb
-from wandb.errors import CommError
 from wandb.sdk.data_types._private import MEDIA_TMP
 
 from trackhub.plugin import Artifact, Checkpoint, Media, Message, Retry, Row, RunInfo, jsonable
@@ -35,7 +34,7 @@ class Session:
         best: "min" or "max" by metric, for those whose best value the summary keeps.
 
     Raises:
-        Retry: the server cannot be reached, or refuses the key.
+        Retry: the run does not open: the server cannot be reached or refuses the key, the disk is full.
     """
 
     def __init__(self, run: RunInfo, options: WandbOptions, parent: Path, best: dict[str, str]) -> None:
@@ -45,7 +44,7 @@ class Session:
         self._stored: Counter[str] = Counter()
         try:
             self._sdk = wandb.init(settings=settings_of(run, options, parent))
-        except CommError as error:
+        except Exception as error:  # whatever keeps the SDK from opening, no event is to be set aside for it
             kill_process()
             raise Retry(f"W&B: {error}") from error
         self.folder = Path(self._sdk.sync_dir)

@@ -501,13 +501,18 @@ def test_wrong_options_are_told_before_anything_starts(given: dict[str, Any], co
         making.make("wandb", WandbTracker, given)
 
 
-def test_online_where_there_is_a_key_or_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_online_where_there_is_a_key_or_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def rules(**options: Any) -> tuple[str, str]:
         plugin = WandbTracker(WandbTracker.Options(**options))
         return plugin.idempotence, plugin.rewinds
 
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     offline, online = ("rebuild", "replace"), ("known_step", "append")
-    assert (rules(), rules(mode="online"), rules(mode="offline")) == (offline, online, offline)
+    assert (rules(), rules(mode="offline")) == (offline, offline)
+    with pytest.raises(ConfigError, match="export WANDB_API_KEY"):
+        making.make("wandb", WandbTracker, {"mode": "online"})
+    (tmp_path / "netrc").write_text("machine api.wandb.ai login user password key\n")
+    assert (rules(), rules(mode="online")) == (offline, online)
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
     assert (rules(), rules(mode="online"), rules(mode="offline")) == (online, online, offline)
 
