@@ -23,6 +23,7 @@ from trackhub.tensors import Deferred
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from trackhub.console_lines import ConsoleLines
     from trackhub.delivery.launch import Delivery
     from trackhub.delivery.receipt import Receipt
 
@@ -63,6 +64,7 @@ class Run:
         self._step = last_step
         self._intake = Intake(self._refuse, tell, lambda tensor: self._deferred.begin(tensor))
         self._known = self._intake.known_keys
+        self._console: ConsoleLines | None = None
         self._deferred = Deferred()
 
     @classmethod
@@ -144,6 +146,16 @@ class Run:
         at = max(self._step, 0) if step is None else self._intake.step(step, self._step)
         for fields in kept(media, at, self._folder, self._intake):
             self._append(Media, now, **fields)
+
+    def capture_console(self) -> None:
+        """From now on until `finish`, log what is printed, line by line, as messages. It is printed as before."""
+        if self._console is None and self.status == "running":
+            from trackhub.console_lines import ConsoleLines
+
+            self._console = ConsoleLines(self._printed)
+
+    def _printed(self, line: str, source: str) -> None:
+        self._append(Message, text=jsonable(redact_text(line)), source=source)
 
     def log_artifact(self, path: str | os.PathLike[str], name: str | None = None, **metadata: Any) -> None:
         """Keep a file with the run: hard-linked (or copied) under `artifacts/`, so that it outlives the original."""
@@ -239,6 +251,8 @@ class Run:
         """
         if self.status != "running":
             return
+        if self._console is not None:
+            self._console.stop()
         self._deferred.drain()
         if status not in STATUSES[1:]:
             self._intake.strict(f"a status is one of {', '.join(STATUSES[1:])}, not {status!r}")

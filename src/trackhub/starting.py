@@ -42,6 +42,7 @@ def start(
     notes: str | None = None,
     job_type: str | None = None,
     best: Mapping[str, str] | None = None,
+    console: bool | None = None,
     runs_dir: str | os.PathLike[str] | None = None,
     finish_timeout: float = FINISH_TIMEOUT,
     delivery: str | None = None,
@@ -59,6 +60,7 @@ def start(
         tags, group, notes, job_type: for those trackers that know them.
         best: "min" or "max" by metric, e.g. {"val/loss": "min"}: its best value and step are in the summary, and the
             first of them that a checkpoint carries says which checkpoint is the best.
+        console: whether to log what is printed, line by line, as messages; else ``TRACKHUB_CONSOLE=1``, else not.
         runs_dir: the folder of all runs; else ``TRACKHUB_RUNS_DIR``, else ``runs``.
         finish_timeout: seconds that `finish` waits for the deliveries; 0 for not at all.
         delivery: "live" (default), or "later": nothing is delivered before `trackhub sync`; else ``TRACKHUB_DELIVERY``.
@@ -88,7 +90,10 @@ def start(
     )
     if config:
         writer.append(Params, params=jsonable(redact(dict(config))))
-    return _running(folder, writer, selection, finish_timeout, mode)
+    run = _running(folder, writer, selection, finish_timeout, mode)
+    if os.environ.get("TRACKHUB_CONSOLE", "") not in ("", "0") if console is None else console:
+        run.capture_console()
+    return run
 
 
 def resume(
