@@ -178,6 +178,12 @@ def test_of_points_that_share_key_step_millisecond_and_value_one_is_stored(run: 
     assert [(step, value) for step, value, _ in tracker.read_back("x")] == [(5, 1.0), (5, 2.0)]
 
 
+def test_mlflow_orders_by_time_and_sqlite_knows_one_zero(run: SomeRun) -> None:
+    tracker = open_tracker(MlflowTracker, run)
+    tracker.log_rows([Row({"x": -0.0}, 9, START, 1), Row({"x": 1.0}, 3, 1.5, 2), Row({"x": 2.0}, 1, START, 3)])
+    assert repr(tracker.read_back("x")) == "[(3, 1.0, 1.5), (1, 2.0, 1767225601.123), (9, 0.0, 1767225601.123)]"
+
+
 def test_a_run_is_found_again_when_all_that_was_remembered_is_lost(run: SomeRun) -> None:
     tracker = open_tracker(MlflowTracker, run)
     tracker.log_rows(rows(range(10)))
