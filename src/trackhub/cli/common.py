@@ -19,6 +19,17 @@ def add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON for programs instead of a table")
 
 
+def add_tracker_options(command: argparse.ArgumentParser) -> None:
+    """``--tracker-opt TRACKER.OPTION=VALUE``, on every command that makes trackers."""
+    command.add_argument(
+        "--tracker-opt",
+        action="append",
+        default=[],
+        metavar="TRACKER.OPTION=VALUE",
+        help="an option of a tracker; repeatable",
+    )
+
+
 def print_json(value: Any) -> None:
     """Print `value`, made of structs and plain types, as indented JSON."""
     import msgspec

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from trackhub.cli.common import add_json, add_runs_dir, print_json
+from trackhub.cli.common import add_json, add_runs_dir, add_tracker_options, print_json
 
 if TYPE_CHECKING:
     from trackhub.delivery.sync import Outcome
     from trackhub.layout import RunFolder
 
-CODES = {"delivered": 0, "left": 1, "running": 3}
+CODES = {"delivered": 0, "left": 1, "broken": 1, "mistake": 2, "running": 3}
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -21,26 +21,32 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "run", nargs="*", metavar="RUN", help="run folders or names; none: all that have something left"
     )
     command.add_argument("--to", metavar="A,B", help="these trackers only; also ones that the run never had")
-    command.add_argument(
-        "--tracker-opt",
-        action="append",
-        default=[],
-        metavar="TRACKER.OPTION=VALUE",
-        help="an option of a tracker; repeatable",
-    )
+    add_tracker_options(command)
+    command.add_argument("--jobs", type=_jobs, default=2, metavar="N", help="deliver N runs at once (default: 2)")
     command.add_argument(
         "--timeout",
         type=float,
         metavar="SECONDS",
-        help="give up after this time (default: after 30 s without any advance)",
+        help="give a run up after this time (default: after 30 s without any advance)",
+    )
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="show what would be sent, mapped, cut, left out or set aside; nothing is opened or written",
     )
     add_runs_dir(command)
     add_json(command)
 
 
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs: give 1 or more")
+    return int(text)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Deliver, show the receipts, and return 0 (all delivered), 1 (something is left) or 3 (the run still goes on)."""
-    from trackhub.delivery.sync import sync
+    from trackhub.delivery.sync_all import sync_all
     from trackhub.errors import ConfigError
     from trackhub.layout import all_runs, find_run, runs_dir
     from trackhub.settings import check_trackers, parse_tracker_options, select
@@ -49,9 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     to = arguments.to
     if to and (problems := check_trackers(to, _for(select(to).names, options))):
         raise ConfigError(*problems)
-    named = [find_run(one, arguments.runs_dir) for one in arguments.run]
-    folders = named or all_runs(runs_dir(arguments.runs_dir))
-    outcomes = [sync(folder, to, options, arguments.timeout) for folder in folders if named or _is_readable(folder)]
+    named = {found.path.resolve(): found for found in (find_run(one, arguments.runs_dir) for one in arguments.run)}
+    folders = list(named.values()) or list(filter(_is_readable, all_runs(runs_dir(arguments.runs_dir))))
+    if arguments.dry_run:
+        return _dry_run(folders, to, options, arguments, all_of_them=not named)
+    outcomes = sync_all(folders, to, options, arguments.timeout, arguments.jobs)
     _show([outcome for outcome in outcomes if named or outcome.worked], arguments.json)
     return min((CODES[outcome.result] for outcome in outcomes if CODES[outcome.result]), default=0)
 
@@ -74,13 +82,36 @@ def _is_readable(folder: RunFolder) -> bool:
 
 
 def _show(outcomes: list[Outcome], as_json: bool) -> None:
+    for outcome in outcomes:
+        if outcome.reason:
+            print(f"trackhub sync: {outcome.name}: {outcome.reason}", file=sys.stderr)
     if as_json:
         print_json(outcomes)
         return
     from trackhub.cli.console import console
-    from trackhub.cli.tables import receipt_table
+    from trackhub.cli.tables import outcome_tables
 
-    for outcome in outcomes:
-        console.print(receipt_table(outcome.receipts, title=f"{outcome.name}: {outcome.result}"))
+    for shown in outcome_tables([outcome for outcome in outcomes if not outcome.reason]):
+        console.print(shown)
     if not outcomes:
         console.print("nothing is left to deliver")
+
+
+def _dry_run(
+    folders: list[RunFolder], to: str | None, options: dict[str, Any], arguments: argparse.Namespace, all_of_them: bool
+) -> int:
+    """Show what a sync would do. Returns 1 where a tracker could not be delivered to."""
+    from trackhub.delivery.preview import previews
+
+    found = [(folder, previews(folder, to, options, arguments.jobs)) for folder in folders]
+    shown = [(folder, some) for folder, some in found if not all_of_them or any(one.anything for one in some)]
+    if arguments.json:
+        print_json([{"name": folder.path.name, "path": folder.path, "trackers": some} for folder, some in shown])
+    else:
+        from trackhub.cli.console import console
+        from trackhub.cli.tables_preview import preview_table
+
+        for folder, some in shown:
+            console.print(preview_table(some, title=folder.path.name))
+        console.print("nothing was sent, opened or written" if shown else "nothing is left to deliver")
+    return int(any(one.problem for _, some in found for one in some))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from rich.markup import escape
 from rich.table import Table
 
 from trackhub.cli.console import console, table
+from trackhub.delivery.cost_of_calls import RunCost
+from trackhub.delivery.progress import Glance
 from trackhub.delivery.receipt import Receipt
+from trackhub.delivery.sync import Outcome
 
 WIDE = 110
 """Columns from which on there is room for more than the numbers."""
+COUNTS = ("logged", "delivered", "mapped", "rejected", "lag")
+_BAR = 20
 _COLOURS = {"delivered": "green", "parked": "red", "backing off": "yellow", "stopped": "yellow", "waiting": "yellow"}
 
 
@@ -21,40 +27,112 @@ def receipt_table(receipts: Iterable[Receipt], title: str | None = None) -> Tabl
     wide = console.width >= WIDE
     made = table("tracker", "state", *counts, *(["after a crash"] if wide else []), "note", title=title, numbers=counts)
     for receipt in receipts:
-        numbers = (str(getattr(receipt, count)) for count in counts)
+        numbers = [str(getattr(receipt, count)) for count in counts[:-1]] + [_lag(receipt)]
         rule = [_repeats(receipt)] if wide else []
-        made.add_row(receipt.tracker, _state(receipt), *numbers, *rule, escape(_note(receipt, wide)))
-    return made
-
-
-def progress_table(receipts: Iterable[Receipt]) -> Table:
-    """A line per tracker while somebody waits for it."""
-    made = Table.grid(padding=(0, 2))
-    for receipt in receipts:
-        share = receipt.delivered / receipt.logged if receipt.logged else 0.0
-        bar = ("━" * round(30 * share)).ljust(30, "╌")
         made.add_row(
-            receipt.tracker,
-            bar,
-            f"{receipt.delivered}/{receipt.logged}",
-            _state(receipt),
-            escape(_note(receipt, wide=False)),
+            receipt.tracker, coloured(receipt.state, receipt.rejected), *numbers, *rule, escape(_note(receipt, wide))
         )
     return made
 
 
-def _state(receipt: Receipt) -> str:
-    colour = "yellow" if receipt.rejected else _COLOURS.get(receipt.state, "cyan")
-    return f"[{colour}]{receipt.state}[/{colour}]"
+def outcome_tables(outcomes: list[Outcome]) -> Iterator[Table | str]:
+    """What came of several runs: a table for each on a screen, one for all in a pipe, and a line that counts them."""
+    if len(outcomes) < 2 or console.is_terminal:
+        for outcome in outcomes:
+            yield receipt_table(outcome.receipts, title=f"{escape(outcome.name)}: {outcome.result}")
+    else:
+        yield _one_table(outcomes)
+    if len(outcomes) > 1:
+        results = Counter(outcome.result for outcome in outcomes)
+        yield f"{len(outcomes)} runs: {', '.join(f'{count} {result}' for result, count in results.items())}"
+
+
+def _one_table(outcomes: list[Outcome]) -> Table:
+    made = table("run", "result", "tracker", "state", *COUNTS, "note", numbers=COUNTS)
+    for outcome in outcomes:
+        run = (escape(outcome.name), outcome.result)
+        for receipt in outcome.receipts:
+            made.add_row(*run, receipt.tracker, receipt.state, *_numbers(receipt), escape(_note(receipt, wide=True)))
+        if not outcome.receipts:
+            made.add_row(*run)
+    return made
+
+
+def progress_table(runs: Iterable[tuple[str, list[Glance]]], below: str) -> Table:
+    """A line per run and tracker while somebody waits for them, and a line below."""
+    made = Table.grid(padding=(0, 2))
+    for number in range(6):
+        made.add_column(no_wrap=True, justify="right" if number in (3, 4) else "left")
+    for run, trackers in runs:
+        for number, one in enumerate(trackers):
+            bar = ("━" * round(_BAR * one.share)).ljust(_BAR, "╌")
+            words = f"{coloured(one.state)} {escape(one.reason)}".rstrip()
+            made.add_row("" if number else escape(run), one.tracker, bar, f"{one.share:.0%}", str(one.delivered), words)
+    if below:
+        made.add_row(below)
+    return made
+
+
+def cost_line(cost: RunCost) -> str:
+    """What a run costs, in one line; "" while nothing is known."""
+    parts = []
+    if cost.log is not None:
+        share = f"{cost.log.share:.2%} of the time" if cost.log.share >= 0.0001 else "below 0.01% of the time"
+        parts.append(f"a log call takes {cost.log.median_us:.1f} µs (longest {cost.log.longest_us:.0f}), all {share}")
+    if cost.refused:
+        parts.append(f"{cost.refused} values were refused")
+    used = {"supervisor": cost.supervisor, **cost.couriers}
+    if cpu := sum(one.cpu for one in used.values()):
+        most = max(used, key=lambda name: used[name].peak_mb)
+        each = ", ".join(f"{name} {one.cpu:.1f}" for name, one in used.items() if one.cpu)
+        parts.append(f"deliveries took {cpu:.1f} s of CPU ({each}), at most {used[most].peak_mb:.0f} MB ({most})")
+    return f"cost: {'; '.join(parts)}" if parts else ""
+
+
+def coloured(state: str, rejected: int = 0) -> str:
+    """A state in its colour."""
+    colour = "yellow" if rejected else _COLOURS.get(state, "cyan")
+    return f"[{colour}]{state}[/{colour}]"
 
 
 def _repeats(receipt: Receipt) -> str:
     return f"once ({receipt.rule})" if receipt.rule else "may repeat" if receipt.delivered else ""
 
 
+def _numbers(receipt: Receipt) -> list[str]:
+    return [*(str(getattr(receipt, count)) for count in COUNTS[:-1]), _lag(receipt)]
+
+
+def _lag(receipt: Receipt) -> str:
+    """Events, and the time that lies between them and the present."""
+    return f"{receipt.lag}, {_span(receipt.behind)}" if receipt.lag else "0"
+
+
+def _span(seconds: float) -> str:
+    """A time span as short as a table wants it: 0.4 s, 12 s, 5 min, 3 h, 2 d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
 def _note(receipt: Receipt, wide: bool) -> str:
     if receipt.reason:
         return receipt.reason
-    if receipt.rejections:
-        return f"set aside: {receipt.rejections[0]}"
-    return receipt.told[-1] if receipt.told else receipt.where if wide else ""
+    told = [f"set aside: {one}" for one in receipt.rejections[:1]] or receipt.told[-1:]
+    told += [stays(receipt.left)] if receipt.left else []
+    return "; ".join(told) if told else receipt.where if wide else ""
+
+
+def stays(left: dict[str, int]) -> str:
+    """What a tracker was not given, in words."""
+    return f"stays in the run folder: {', '.join(f'{count} {what}' for what, count in left.items())}"
+
+
+def size(count: float) -> str:
+    """Bytes for people: 700 B, 1.2 kB, 3.4 GB."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1000
+        units.pop(0)
+    return f"{count:.0f} {units[0]}" if units[0] == "B" or count >= 100 else f"{count:.1f} {units[0]}"

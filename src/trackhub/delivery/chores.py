@@ -121,16 +121,19 @@ class Chores:
 
         monitor = Monitor(self._orders.trainer_pid)
         while not self._stop.wait(every):
-            metrics = monitor.sample()
+            rows = [event for event in last_events(latest(self._folder)) if isinstance(event, Metrics)]
+            metrics = monitor.sample() | _log_cost(rows)
             if ended(self._folder):
                 return  # a courier that has the end is gone: what is measured after it would stay undelivered
             if metrics:
-                step = self._latest_step()
+                step = rows[-1].step if rows else 0
                 self._journal.append(Metrics, time.time(), step=step, metrics=metrics, source="system")
 
-    def _latest_step(self) -> int:
-        steps = (event.step for event in reversed(last_events(latest(self._folder))) if isinstance(event, Metrics))
-        return next(steps, 0)
+
+def _log_cost(rows: list[Metrics]) -> dict[str, float]:
+    """What the latest log calls took the training, in microseconds each."""
+    taken = [row.took for row in rows if row.took]
+    return {"trackhub/log_us": round(sum(taken) / len(taken) * 1e6, 2)} if taken else {}
 
 
 def _plain(value: Any) -> Any:

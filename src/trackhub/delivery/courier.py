@@ -13,6 +13,7 @@ from collections.abc import Callable
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.attempts import Attempts, Parked, Reopen, Stopped
 from trackhub.delivery.context import RunContext
+from trackhub.delivery.cost import Spending
 from trackhub.delivery.cursor import Progress
 from trackhub.delivery.facade import Tracker
 from trackhub.delivery.handover import Handover
@@ -31,8 +32,8 @@ FLUSH_EVERY = 1.0
 """Seconds between two flushes."""
 GRACE = 5.0
 """Seconds that other writers of an ended run are waited for."""
-GOES_BACK = ("truncate", "rebuild")
-"""Rules of trackers that, opened anew at the cursor, have forgotten everything behind it."""
+GOES_BACK = ("truncate", "rebuild", "known_step")
+"""Rules of trackers that, opened anew at the cursor, have forgotten everything behind it, or drop it."""
 
 
 class Courier:
@@ -57,6 +58,7 @@ class Courier:
         self._folder = folder
         self._path = folder.cursor(name)
         self._cursor = cursors.load(self._path, name)
+        self._spending = Spending(self._cursor.cost)
         self._name = name
         self._make = make
         self._stop = stop
@@ -159,6 +161,7 @@ class Courier:
             self._cursor.state = state
             self._cursor.safe = self._cursor.handed.copy()
         if sealed or self._dirty:
+            self._cursor.cost = self._spending.now()
             cursors.store(self._path, self._cursor)
         self._dirty = False
         self._flushed_at = time.monotonic()
@@ -182,6 +185,20 @@ class Courier:
             except Rejected as rejected:
                 self._cursor.handed.add_rejection("", 0, f"on_run_end({status!r})", str(rejected))
             self._cursor.handed.ended = status
+        return self._all_safe()
+
+    def _all_safe(self) -> bool:
+        """Flush until what was handed over could survive a crash. Returns False if the courier was stopped before.
+
+        Raises:
+            Parked: the tracker did not take the end, and seals nothing without it.
+        """
         self._dirty = True
         self._flush()
+        while self._cursor.safe != self._cursor.handed:
+            if failed := [item.reason for item in self._cursor.handed.rejections if item.what.startswith("on_run_end")]:
+                raise Parked(f"on_run_end failed, and what was delivered is not safe: {failed[-1]}")
+            if self._stop.wait(FLUSH_EVERY):
+                return False
+            self._flush()
         return True

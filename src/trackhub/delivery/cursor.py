@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from trackhub.delivery.cost import Cost
 from trackhub.errors import JournalError
 from trackhub.events import FORMAT
 from trackhub.journal.format import escape_key, jsonable
@@ -90,6 +91,8 @@ class Cursor(msgspec.Struct):
     """What the tracker takes, in the words of `delivery.subjects`."""
     told: list[str] = []
     """What a user should know: rebuilds, broken lines, the last failures."""
+    cost: Cost = Cost()
+    """What its couriers have used so far."""
     updated: float = 0.0
 
     def tell(self, line: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from trackhub.delivery.cost import Cost
+
 BUSY = 75
 """Exit code of a supervisor or courier: another one delivers this already."""
 
@@ -73,3 +75,5 @@ class SupervisorStatus(msgspec.Struct):
     stopped: bool = False
     pid_started: float = 0.0
     """The supervisor's start time, as `trackhub.processes.start_time` tells it."""
+    cost: Cost = Cost()
+    """What the supervisor itself has used so far."""

@@ -8,6 +8,7 @@ import msgspec
 
 from trackhub import locks
 from trackhub.delivery import cursor as cursors
+from trackhub.delivery.cost import Cost
 from trackhub.delivery.cursor import Cursor
 from trackhub.delivery.protocol import SupervisorStatus, TrackerStatus
 from trackhub.delivery.subjects import subject
@@ -45,6 +46,10 @@ class Receipt(msgspec.Struct):
     """Files that the tracker was not given, by what they are: they stay in the run folder."""
     mappings: dict[str, str] = {}
     told: list[str] = []
+    behind: float = 0.0
+    """Seconds from the oldest event that is not delivered yet to the end of the run, or until now while it runs."""
+    cost: Cost = Cost()
+    """What its couriers have used so far."""
 
     @property
     def complete(self) -> bool:
@@ -76,7 +81,7 @@ def delivering(folder: RunFolder) -> bool:
 def _receipt(folder: RunFolder, name: str, status: SupervisorStatus | None) -> Receipt:
     cursor = cursors.load(folder.cursor(name), name)
     progress = cursor.handed
-    lag = _lag(folder, cursor)
+    lag, since = _lag(folder, cursor)
     word = (status.trackers if status else {}).get(name, TrackerStatus(state="waiting"))
     shown = _state(folder, cursor, lag, word)
     return Receipt(
@@ -94,17 +99,26 @@ def _receipt(folder: RunFolder, name: str, status: SupervisorStatus | None) -> R
         left=progress.left,
         mappings=progress.mapped,
         told=cursor.told,
+        behind=_behind(folder, since) if lag else 0.0,
+        cost=cursor.cost,
     )
 
 
-def _lag(folder: RunFolder, cursor: Cursor) -> int:
-    """Events behind the cursor that the tracker takes."""
+def _lag(folder: RunFolder, cursor: Cursor) -> tuple[int, float]:
+    """(events behind the cursor that the tracker takes, when the oldest of them happened)."""
     takes = set(cursor.takes or SIMPLE)
     follower = Follower(folder, cursor.handed.positions)
-    count = 0
+    count, since = 0, 0.0
     while items := follower.read(10_000):
-        count += sum(subject(item.event) in takes for item in items)
-    return count
+        times = [item.event.t for item in items if subject(item.event) in takes]
+        since = since or min(times, default=0.0)
+        count += len(times)
+    return count, since
+
+
+def _behind(folder: RunFolder, since: float) -> float:
+    end = ended(folder)
+    return round(max((end.t if end else time.time()) - since, 0.0), 3)
 
 
 def _state(folder: RunFolder, cursor: Cursor, lag: int, word: TrackerStatus) -> str:

@@ -18,6 +18,7 @@ import msgspec
 
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.chores import Chores
+from trackhub.delivery.cost import own_cost
 from trackhub.delivery.protocol import BUSY, Orders, SupervisorStatus
 from trackhub.delivery.trainer_watch import TrainerWatch
 from trackhub.delivery.warden import Warden
@@ -120,7 +121,7 @@ class Supervisor:
             self._write_status()
 
     def _write_status(self) -> None:
-        self._status.updated = time.time()
+        self._status.updated, self._status.cost = time.time(), own_cost()
         try:
             cursors.write_atomically(self._folder.supervisor_status, msgspec.json.encode(self._status), sync=False)
         except OSError:

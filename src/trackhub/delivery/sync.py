@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trackhub.delivery.launch import retire, spawn
-from trackhub.delivery.progress import Progress
+from trackhub.delivery.progress import Progress, unread
 from trackhub.delivery.protocol import BUSY, Orders
 from trackhub.delivery.receipt import Receipt, delivering, receipts, supervisor_status
 from trackhub.delivery.waiting import Patience
@@ -24,6 +24,8 @@ TICK = 0.1
 PATIENCE = 30.0
 """Seconds without any advance (every tracker away or parked) after which the rest is left for another time."""
 
+NEAR = 1 << 20
+"""Bytes of the journal: who is further behind than that has certainly not got everything, and no event is read."""
 SILENT = 15.0
 """Seconds without a sign of life from a supervisor, which gives one every ten."""
 
@@ -34,10 +36,35 @@ class Outcome(msgspec.Struct):
     name: str
     path: str
     result: str
-    """delivered, left, or running."""
+    """delivered, left, or running; broken where the run cannot be read, mistake where it cannot be as asked for."""
     worked: bool
     """Whether there was anything to do."""
     receipts: list[Receipt]
+    reason: str = ""
+    """What is broken, or the mistake."""
+
+
+class Sitting:
+    """What the syncs of one command share.
+
+    Args:
+        progress: shows how far they are.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.stop = threading.Event()
+        """Set when they are to end, after each courier's step."""
+        self._processes: set[subprocess.Popen[bytes]] = set()
+
+    def started(self, process: subprocess.Popen[bytes]) -> None:
+        """A supervisor was started."""
+        self._processes.add(process)
+
+    def kill(self) -> None:
+        """End the supervisors at once, and with them their couriers."""
+        for process in list(self._processes):
+            process.kill()
 
 
 def sync(
@@ -45,6 +72,7 @@ def sync(
     to: Trackers = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     timeout: float | None = None,
+    sitting: Sitting | None = None,
 ) -> Outcome:
     """Deliver a run as far as it goes.
 
@@ -53,51 +81,80 @@ def sync(
         to: these trackers only, also ones that the run never had, as in `trackhub.start`; by default the run's own.
         options: options by tracker; they win over those that the run was started with.
         timeout: give up after this many seconds; by default after 30 s without any advance.
+        sitting: what is shared with other syncs.
     """
     run = state(folder)
-    wanted = found(select(to)) if to else None
-    names = wanted.names if wanted else tuple(name for name in run.trackers if run.sources.get(name) != OBJECT)
-    before = receipts(folder, names)
-    if all(receipt.complete for receipt in before) and run.status != "running":
-        return Outcome(run.name, str(folder.path), "delivered", False, before)
-    watch = _Watch(folder, names, timeout)
-    orders = _orders(folder, names, run, options or {}, wanted.sources if wanted else {})
-    while not watch.attached() and watch.own(orders) == BUSY:
+    orders = asked_for(folder, run, to, options or {})
+    names = orders.trackers
+    if run.status != "running" and not _is_far(folder, names):
+        before = receipts(folder, names)
+        if all(receipt.complete for receipt in before):
+            return Outcome(run.name, str(folder.path), "delivered", False, before)
+    sitting = sitting or Sitting(Progress())
+    sitting.progress.add(folder, names)
+    watch = _Watch(folder, names, timeout, sitting)
+    while not watch.attached() and not sitting.stop.is_set() and watch.own(orders) == BUSY:
         continue  # the run's own supervisor was faster: watch that one
     return Outcome(run.name, str(folder.path), watch.caught_up or watch.result(), True, receipts(folder, names))
 
 
-def _orders(
-    folder: RunFolder, names: tuple[str, ...], run: State, options: Mapping[str, Any], sources: Mapping[str, str]
+def _is_far(folder: RunFolder, names: tuple[str, ...]) -> bool:
+    return any(unread(folder, name) > NEAR for name in names)
+
+
+def asked_for(folder: RunFolder, run: State, to: Trackers, options: Mapping[str, Mapping[str, Any]]) -> Orders:
+    """What a supervisor is to do: deliver to the run's own trackers, or to those that are named.
+
+    Raises:
+        ConfigError: the trackers cannot be as they are asked for.
+    """
+    wanted = found(select(to)) if to else None
+    names = wanted.names if wanted else tuple(name for name in run.trackers if run.sources.get(name) != OBJECT)
+    return orders_for(folder, run, names, options, wanted.sources if wanted else {})
+
+
+def orders_for(
+    folder: RunFolder,
+    run: State,
+    names: tuple[str, ...],
+    options: Mapping[str, Mapping[str, Any]],
+    sources: Mapping[str, str] | None = None,
 ) -> Orders:
-    """What a supervisor is to do: with the run's options, but for those that were redacted on disk."""
+    """Orders with the run's options, but for those that were redacted on disk."""
     stored = {name: disclosed(run.options.get(name, {})) for name in names}
-    selection = select(stored, options, {**run.sources, **sources})
+    selection = select(stored, options, {**run.sources, **(sources or {})})
     return Orders(
         folder=str(folder.path), trackers=names, options=selection.options, sources=selection.sources, live=False
     )
 
 
-class _Watch:
-    """Watches the delivery of one run, and shows it to a person."""
+def one_by_one(orders: Orders) -> list[Orders]:
+    """The part of the orders that concerns each tracker."""
+    return [
+        msgspec.structs.replace(orders, trackers=(name,), options={name: orders.options.get(name, {})})
+        for name in orders.trackers
+    ]
 
-    def __init__(self, folder: RunFolder, names: tuple[str, ...], timeout: float | None) -> None:
+
+class _Watch:
+    """Watches the delivery of one run."""
+
+    def __init__(self, folder: RunFolder, names: tuple[str, ...], timeout: float | None, sitting: Sitting) -> None:
         self._folder = folder
         self._names = names
         self._until = time.monotonic() + timeout if timeout is not None else float("inf")
         self._patience = Patience(folder, names, PATIENCE)
-        self._progress = Progress(folder, names)
+        self._sitting = sitting
         self.caught_up = ""
         """"running" once a delivery of our own has brought over all that a running training has logged."""
 
     def attached(self) -> bool:
         """Watch a delivery that is under way already. Returns whether nothing is left to do after it."""
-        with self._progress:
-            while delivering(self._folder):
-                if self._only_waits():
-                    retire(self._folder)  # who asks for it now has mended something: try again at once
-                if self.result() != "left" or not self._wait():
-                    return True
+        while delivering(self._folder):
+            if self._only_waits():
+                retire(self._folder)  # who asks for it now has mended something: try again at once
+            if self.result() != "left" or not self._wait():
+                return True
         return self.result() != "left"
 
     def _only_waits(self) -> bool:
@@ -112,18 +169,20 @@ class _Watch:
     def own(self, orders: Orders) -> int:
         """Start a delivery, and watch it to its end. Returns the supervisor's exit code."""
         process = spawn(self._folder, orders)
+        self._sitting.started(process)
         try:
-            with self._progress:
-                while process.poll() is None and self._wait():
-                    if self._runs_on() and self.result() == "running":
-                        self.caught_up = "running"
-                        break
+            while process.poll() is None and self._wait():
+                if self._runs_on() and self.result() == "running":
+                    self.caught_up = "running"
+                    break
         finally:
             _end(process)
         return process.returncode
 
     def result(self) -> str:
         """How far it is: delivered, running (all that there is so far has arrived), or left."""
+        if _is_far(self._folder, self._names):
+            return "left"
         now = receipts(self._folder, self._names)
         if all(receipt.complete for receipt in now):
             return "delivered"
@@ -135,9 +194,8 @@ class _Watch:
 
     def _wait(self) -> bool:
         """Wait a moment. Returns False when it is time to give up."""
-        if sys.stderr.isatty():
-            self._progress.show()
-        time.sleep(TICK)
+        if self._sitting.stop.wait(TICK):
+            return False
         return time.monotonic() < self._until and not self._patience.is_over()
 
 
