@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from trackhub.plugin import AppendFile, Limits, Message, Options, Rebuild, Rejected, Row, RunInfo, hookimpl, jsonable
+from trackhub.plugin import AppendFile, Limits, Media, Message, Options, Rebuild, Row, RunInfo, hookimpl, jsonable
+from trackhub_tensorboard.tags import DASHBOARDS, SCALAR, Tags
 
 PARAMS, MESSAGES, STATUS = "trackhub/params", "trackhub/messages", "trackhub/status"
 """Tags in the Text tab. In TensorBoard a tag has one kind, so `limits` keeps metrics from having these names."""
@@ -36,6 +37,7 @@ class TensorboardTracker:
         big_ints=False,
         float_bits=32,
         steps=(-(2**63), 2**63 - 1),
+        media=frozenset(DASHBOARDS),
     )
     idempotence = "truncate"
     rewinds = "replace"
@@ -44,8 +46,8 @@ class TensorboardTracker:
     card = """One event file in the run's tensorboard_logs/; open with `tensorboard --logdir runs`. Each point has its
     own step and time, NaN and Inf included. TensorBoard stores values as 32-bit floats: about seven digits, integers
     exact up to 2**24, infinity beyond 3.4e38. Parameters, messages and the status are in the Text tab. After a crash
-    the file is cut back to what is recorded (rule: truncate), after a rewind it is written again. Media, artifacts and
-    checkpoints are not stored."""
+    the file is cut back to what is recorded (rule: truncate), after a rewind it is written again. Images, figures, GIF
+    videos, WAV audio, text and histograms are in their tabs; other media, artifacts and checkpoints are not stored."""
 
     def __init__(self, options: TensorboardOptions) -> None:
         if not re.fullmatch(r"[\w-]+", options.log_dir):
@@ -56,9 +58,9 @@ class TensorboardTracker:
     @hookimpl
     def on_run_start(self, run: RunInfo, state: dict[str, Any] | None) -> None:
         """Open the file where the state left it. Nothing is written before the first flush."""
-        from trackhub_tensorboard import records
+        from trackhub_tensorboard import media, records
 
-        self._records, self._run = records, run
+        self._records, self._media, self._run = records, media, run
         self._name = f"{self._options.log_dir}/{_file_name(run)}"
         if state is not None and state["file"] != self._name:
             raise Rebuild(f"the file was {state['file']} and is {self._name} now")
@@ -67,6 +69,7 @@ class TensorboardTracker:
         self._file = AppendFile(run.path / self._name, state["events"] if state else None, begins=self._head)
         self._texts: int = state["texts"] if state else 0
         self._time: float = state["time"] if state else run.started
+        self._tags = Tags(dict(state.get("tags", {})) if state else {})
         run.remember(file=self._name)
 
     @hookimpl
@@ -77,12 +80,19 @@ class TensorboardTracker:
 
     @hookimpl
     def log_metrics_batch(self, rows: list[Row]) -> None:
-        """Append one record per row; `Rejected` before anything of the batch is stored."""
+        """Append one record per row."""
         for row in rows:
-            _check_step(row.step)
             self._tell_infinite(row)
-        self._append(self._records.scalars(rows))
+        self._append(self._records.scalars(rows, self._tags))
         self._time = rows[-1].timestamp
+
+    @hookimpl
+    def log_media(self, media: Media) -> None:
+        """Append a record for the dashboard that shows this kind."""
+        data = self._media.record(media, self._tags.find(media.key, DASHBOARDS[media.media_kind]))
+        self._tags.of(media.key, DASHBOARDS[media.media_kind])
+        self._append(data)
+        self._time = media.t
 
     @hookimpl
     def log_message(self, message: Message) -> None:
@@ -100,7 +110,13 @@ class TensorboardTracker:
     @hookimpl
     def flush(self) -> dict[str, Any]:
         """Put the file on the disk."""
-        return {"file": self._name, "events": self._file.flush(), "texts": self._texts, "time": self._time}
+        return {
+            "file": self._name,
+            "events": self._file.flush(),
+            "texts": self._texts,
+            "time": self._time,
+            "tags": dict(self._tags.known),
+        }
 
     @hookimpl
     def on_run_end(self, status: str) -> None:
@@ -110,7 +126,7 @@ class TensorboardTracker:
     @hookimpl
     def read_back(self, key: str) -> list[tuple[int, float, float]]:
         """What the file holds."""
-        return self._records.points(self._file.path, key)
+        return self._records.points(self._file.path, self._tags.find(key, SCALAR))
 
     def _append_text(self, tag: str, content: str, timestamp: float) -> None:
         """Texts are numbered: of two with one tag and step, TensorBoard's fast loader shows the last only."""
@@ -139,8 +155,3 @@ def _times_rewound(run: RunInfo) -> int:
 def _file_name(run: RunInfo) -> str:
     """As TensorBoard wants it, and the same wherever the run is delivered from."""
     return f"events.out.tfevents.{int(run.started):010d}.trackhub.{run.id}.{_times_rewound(run):03d}"
-
-
-def _check_step(step: int) -> None:
-    if not -(2**63) <= step < 2**63:
-        raise Rejected(f"TensorBoard takes steps of 64 bits, not {step}")

@@ -15,6 +15,7 @@ from tensorboard.plugins.text.metadata import create_summary_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from trackhub.plugin import Row
+from trackhub_tensorboard.tags import SCALAR, Tags
 
 HEAD, TAIL = 12, 4
 """Bytes around the content of a record: its length as a uint64 and a checksum of that, a checksum of the content."""
@@ -23,19 +24,19 @@ HEAD, TAIL = 12, 4
 def head(started: float) -> bytes:
     """What a file begins with: its version."""
     source = SourceMetadata(writer="trackhub_tensorboard")
-    return _framed([Event(wall_time=started, file_version="brain.Event:2", source_metadata=source)])
+    return framed([Event(wall_time=started, file_version="brain.Event:2", source_metadata=source)])
 
 
-def scalars(rows: Iterable[Row]) -> bytes:
+def scalars(rows: Iterable[Row], tags: Tags) -> bytes:
     """One record per row, with all its values."""
-    return _framed(_row(row) for row in rows)
+    return framed(_row(row, tags) for row in rows)
 
 
 def text(tag: str, content: str, number: int, timestamp: float) -> bytes:
     """A record for the Text tab, which shows Markdown."""
     tensor = TensorProto(dtype=DT_STRING, string_val=[content.encode("utf-8", "backslashreplace")])
     value = Summary.Value(tag=tag, tensor=tensor, metadata=create_summary_metadata("", ""))
-    return _framed([Event(wall_time=timestamp, step=number, summary=Summary(value=[value]))])
+    return framed([Event(wall_time=timestamp, step=number, summary=Summary(value=[value]))])
 
 
 def points(path: Path, key: str) -> list[tuple[int, float, float]]:
@@ -48,12 +49,13 @@ def points(path: Path, key: str) -> list[tuple[int, float, float]]:
     ]
 
 
-def _row(row: Row) -> Event:
-    values = [Summary.Value(tag=key, simple_value=value) for key, value in row.metrics.items()]
+def _row(row: Row, tags: Tags) -> Event:
+    values = [Summary.Value(tag=tags.of(key, SCALAR), simple_value=value) for key, value in row.metrics.items()]
     return Event(wall_time=row.timestamp, step=row.step, summary=Summary(value=values))
 
 
-def _framed(events: Iterable[Event]) -> bytes:
+def framed(events: Iterable[Event]) -> bytes:
+    """Events as the bytes of records."""
     buffer = io.BytesIO()
     writer = RecordWriter(buffer)
     for event in events:
