@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from trackhub.cli.console import console, table
 from trackhub.delivery.cost_of_calls import RunCost
@@ -58,18 +60,27 @@ def _one_table(outcomes: list[Outcome]) -> Table:
     return made
 
 
-def progress_table(runs: Iterable[tuple[str, list[Glance]]], below: str) -> Table:
-    """A line per run and tracker while somebody waits for them, and a line below."""
-    made = Table.grid(padding=(0, 2))
-    for number in range(6):
-        made.add_column(no_wrap=True, justify="right" if number in (3, 4) else "left")
+def progress_lines(runs: list[tuple[str, list[Glance]]], below: str) -> Group:
+    """A line per run and tracker while somebody waits for them, and a line below; one run alone is not named."""
+    width = max((len(one.tracker) for _, trackers in runs for one in trackers), default=0)
+    lines: list[Table | Text] = []
     for run, trackers in runs:
-        for number, one in enumerate(trackers):
-            bar = ("━" * round(_BAR * one.share)).ljust(_BAR, "╌")
-            words = f"{coloured(one.state)} {escape(one.reason)}".rstrip()
-            made.add_row("" if number else escape(run), one.tracker, bar, f"{one.share:.0%}", str(one.delivered), words)
-    if below:
-        made.add_row(below)
+        lines += [Text(run, style="bold", no_wrap=True, overflow="ellipsis")] if below else []
+        lines.append(_bars(trackers, width))
+    return Group(*lines, *([Text(below)] if below else []))
+
+
+def _bars(trackers: list[Glance], width: int) -> Table:
+    made = Table.grid(padding=(0, 2), expand=True)
+    for wide in (width, _BAR):
+        made.add_column(width=wide, no_wrap=True)
+    for wide in (4, 9):
+        made.add_column(width=wide, no_wrap=True, justify="right")
+    made.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    for one in trackers:
+        bar = ("━" * round(_BAR * one.share)).ljust(_BAR, "╌")
+        words = f"{coloured(one.state)} {escape(one.reason)}".rstrip()
+        made.add_row(one.tracker, bar, f"{one.share:.0%}", str(one.delivered), words)
     return made
 
 

@@ -112,6 +112,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    finally:
+        if process.stdout is not None and not process.stdout.closed:
+            process.stdout.close()
 
 
 class Alarm:

@@ -15,8 +15,8 @@ from trackhub.errors import JournalError
 from trackhub.layout import RunFolder
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.live import Live
-    from rich.table import Table
 
 
 EVERY = 0.1
@@ -120,9 +120,9 @@ class Progress:
             self._live.start()
         self._live.update(self._lines(), refresh=True)
 
-    def _lines(self) -> Table:
-        from trackhub.cli.tables import progress_table
+    def _lines(self) -> Group:
+        from trackhub.cli.tables import progress_lines
 
         several = self._total > 1
         watched = [(folder.path.name, glance(folder, names)) for folder, names in list(self._watched.items())]
-        return progress_table(watched, f"{self._done} of {self._total} runs done" if several else "")
+        return progress_lines(watched, f"{self._done} of {self._total} runs done" if several else "")
