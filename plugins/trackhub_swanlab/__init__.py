@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import Meta
 
-from trackhub.plugin import Limits, Message, Options, Row, RunInfo, hookimpl
+from trackhub.plugin import Limits, Media, Message, Options, Row, RunInfo, hookimpl
+from trackhub_swanlab.columns import LONGEST, TYPES
 
 KEPT = ("SWANLAB_API_KEY", "SWANLAB_API_HOST", "SWANLAB_WEBHOOK", "SWANLAB_WEBHOOK_VALUE", "SWANLAB_WEBHOOK_TIMEOUT")
 """The variables of the user that stay; everything else is said explicitly."""
@@ -60,7 +61,10 @@ class OpenRun(Protocol):
         """Add to the configuration."""
 
     def rows(self, rows: list[Row]) -> None:
-        """Store rows, all or none."""
+        """Store rows."""
+
+    def medium(self, medium: Media) -> None:
+        """Store a medium, or raise `Rejected` for a format that SwanLab does not take."""
 
     def message(self, message: Message) -> None:
         """Store a line for people."""
@@ -83,11 +87,12 @@ class SwanlabTracker:
 
     Options = SwanlabOptions
     limits = Limits(
-        key_length=512,
+        key_length=LONGEST,
         key_forbidden=r"[\x00-\x1f\x7f]|\A[ ./]+|[ ./]+\Z|(?<=\A__swanlab__)\.",
         big_ints=False,
         time_step=1e-9,
         steps=(0, 2**48),
+        media=frozenset(TYPES),
     )
     idempotence = "rebuild"
     rewinds = "replace"
@@ -96,9 +101,10 @@ class SwanlabTracker:
     extra = "swanlab"
     card = """Offline (the default) without account or network: SwanLab's own run folders in the run's swanlab_logs/,
     to be uploaded later with `swanlab sync`. Every point is kept with its own time, NaN and Inf included; a (key, step)
-    that was logged twice is there twice, and an upload keeps the first. An unfinished folder is written again after a
-    crash (rule: rebuild), and after a rewind. mode=cloud sends live; there the SDK drops the steps that the
-    server has (rule: known_step), so after a rewind the earlier values stay. Cloud is not verified by the tests."""
+    that was logged twice is there twice, and an upload keeps the first. Media of all kinds are kept, audio as WAV and
+    video as GIF. An unfinished folder is written again after a crash (rule: rebuild), and after a rewind. mode=cloud
+    sends live; there the SDK drops the steps that the server has (rule: known_step), so after a rewind the earlier
+    values stay. Cloud is not verified by the tests."""
 
     def __init__(self, options: SwanlabOptions) -> None:
         self._options = options
@@ -123,8 +129,13 @@ class SwanlabTracker:
 
     @hookimpl
     def log_metrics_batch(self, rows: list[Row]) -> None:
-        """Store rows with their own times; `Rejected` before anything of the batch is stored."""
+        """Store rows with their own times."""
         self._run.rows(rows)
+
+    @hookimpl
+    def log_media(self, media: Media) -> None:
+        """Store a picture, sound, text, page, or the chart of a table or histogram."""
+        self._run.medium(media)
 
     @hookimpl
     def log_message(self, message: Message) -> None:

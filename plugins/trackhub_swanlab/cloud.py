@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 import swanlab
 from swanlab.exceptions import AuthenticationError
 
-from trackhub.plugin import UNSEALED, Message, Rebuild, Retry, Row, RunInfo
-from trackhub_swanlab import SwanlabOptions
+from trackhub.plugin import UNSEALED, Media, Message, Rebuild, Retry, Row, RunInfo
+from trackhub_swanlab import SwanlabOptions, media
+from trackhub_swanlab.columns import TYPES, Columns
 from trackhub_swanlab.fragment import (
     LONGEST_NOTES,
     STATES,
-    check,
     log_record,
     plain,
     project_name,
@@ -30,6 +30,8 @@ MODE = "cloud"
 HOST = "https://api.swanlab.cn"
 MOST_PENDING = 200_000
 """Records that may wait for the upload in memory; the journal holds the rest."""
+MOST_MEDIA = 100
+"""Media among them: their content waits in memory, too."""
 SETTLING = 1.5
 """Seconds in which the SDK's own thread surely hands a changed configuration to the upload; it does within 0.5."""
 
@@ -54,6 +56,7 @@ class CloudRun:
         host = options.host or os.environ.get("SWANLAB_API_HOST") or HOST
         state = state or {}
         self._lines = int(state.get("lines", 0))
+        self._columns = Columns(dict(state.get("columns", {})))
         self._settled = 0.0
         self._config = {**run.params, **state.get("config", {})}
         self._run = _init(run, options, key, host)
@@ -68,11 +71,17 @@ class CloudRun:
 
     def rows(self, rows: list[Row]) -> None:
         """Hand rows to the upload."""
-        for row in rows:
-            check(row)
         if len(self._pending()) > MOST_PENDING:
             raise Retry("the upload to SwanLab is behind", after=5.0)
-        self._core.upsert_scalars([scalar for row in rows for scalar in scalars(row)])
+        self._core.upsert_scalars([scalar for row in rows for scalar in scalars(row, self._columns)])
+
+    def medium(self, medium: Media) -> None:
+        """Hand a medium to the upload."""
+        media.check(medium)
+        if sum(record.HasField("media") for record in self._pending()) > MOST_MEDIA:
+            raise Retry("the upload of media to SwanLab is behind", after=5.0)
+        column = self._columns.of(medium.key, TYPES[medium.media_kind])
+        self._core.upsert_media([media.inline(medium, column)])
 
     def message(self, message: Message) -> None:
         """Hand the lines of a message to the upload."""
@@ -87,7 +96,8 @@ class CloudRun:
         """The state, once the upload has caught up."""
         if self._pending() or time.monotonic() < self._settled:
             return UNSEALED
-        return {"mode": MODE, "lines": self._lines, "config": plain(self._config)}
+        columns = dict(self._columns.known)
+        return {"mode": MODE, "lines": self._lines, "config": plain(self._config), "columns": columns}
 
     def end(self, status: str) -> None:
         """Finish the run; this waits for the upload, and the hook's deadline bounds it."""

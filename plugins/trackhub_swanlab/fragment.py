@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from google.protobuf.timestamp_pb2 import Timestamp
 from swanlab.proto.swanlab.metric.column.v1.column_pb2 import ColumnType
-from swanlab.proto.swanlab.metric.data.v1.data_pb2 import ScalarRecord, ScalarValue
+from swanlab.proto.swanlab.metric.data.v1.data_pb2 import MediaRecord, ScalarRecord, ScalarValue
 from swanlab.proto.swanlab.record.v1.record_pb2 import Record
 from swanlab.proto.swanlab.run.v1.run_pb2 import FinishRecord, ResumeMode, StartRecord
 from swanlab.proto.swanlab.save.v1.save_pb2 import SaveRecord, SaveType
@@ -27,10 +27,10 @@ from swanlab.sdk.internal.core_python.store import DataStoreReader, DataStoreWri
 from swanlab.sdk.internal.pkg import adapter, console
 from swanlab.sdk.internal.run.components.config.writer import dump_config, format_config
 
-from trackhub.plugin import Rejected, Row, RunInfo
+from trackhub.plugin import Row, RunInfo
 from trackhub_swanlab import SwanlabOptions
+from trackhub_swanlab.columns import SCALAR, Columns
 
-MAX_STEP = 1 << 48
 STATES = {"finished": "success", "failed": "crashed", "killed": "aborted"}
 """trackhub's word for how a run ended, and SwanLab's."""
 LONGEST_NOTES = 1024
@@ -65,14 +65,27 @@ class Fragment:
         self._context.config_file.write_bytes(record.payload)
         self._write(builder.build_save_record(self._counter, record, record.type))
 
-    def write_row(self, row: Row) -> None:
+    def write_row(self, row: Row, columns: Columns) -> None:
         """One scalar record for each number of the row, and a column record for each new key."""
-        for scalar in scalars(row):
-            if scalar.key not in self._columns:
-                self._columns.add(scalar.key)
-                column = builder.build_auto_column(self._context, scalar)
-                self._write(builder.build_column_record(self._counter, column))
+        for scalar in scalars(row, columns):
+            self._declare(scalar)
             self._write(builder.build_scalar_record(self._counter, scalar))
+
+    def write_media(self, media: MediaRecord) -> None:
+        """One media record, whose file is in `media_folder` already."""
+        self._declare(media)
+        self._write(builder.build_media_record(self._counter, media))
+
+    @property
+    def media_folder(self) -> Path:
+        """Where the files of media lie, in a folder for each type."""
+        return self.folder / "media"
+
+    def _declare(self, record: ScalarRecord | MediaRecord) -> None:
+        if record.key not in self._columns:
+            self._columns.add(record.key)
+            column = builder.build_auto_column(self._context, record)
+            self._write(builder.build_column_record(self._counter, column))
 
     def write_line(self, line: str, level: str, moment: float, number: int) -> None:
         """One line of the run's log; `number` counts them over all folders of the run."""
@@ -94,23 +107,14 @@ class Fragment:
         self._writer.write(record.SerializeToString())
 
 
-def check(row: Row) -> None:
-    """Raise `Rejected` for a row that SwanLab would drop without a word."""
-    if type(row.step) is not int or not 0 <= row.step <= MAX_STEP:
-        raise Rejected(f"SwanLab takes steps from 0 to 2**48, not {row.step!r}")
-    try:
-        [float(value) for value in row.metrics.values()]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise Rejected(f"SwanLab takes numbers that a float can hold: {error}") from None
-
-
-def scalars(row: Row) -> Iterator[ScalarRecord]:
+def scalars(row: Row, columns: Columns) -> Iterator[ScalarRecord]:
     """The row as SwanLab's records."""
     moment = timestamp(row.timestamp)
     kind = ColumnType.COLUMN_TYPE_SCALAR
     for key, value in row.metrics.items():
         number = ScalarValue(number=float(value))
-        yield ScalarRecord(key=key, step=row.step, type=kind, timestamp=moment, value=number)
+        name = columns.of(key, SCALAR)
+        yield ScalarRecord(key=name, step=row.step, type=kind, timestamp=moment, value=number)
 
 
 def start_record(run: RunInfo, options: SwanlabOptions) -> StartRecord:

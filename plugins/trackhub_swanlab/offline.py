@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from trackhub.plugin import UNSEALED, Message, Rebuild, Row, RunInfo
-from trackhub_swanlab import SwanlabOptions
-from trackhub_swanlab.fragment import Fragment, check, read_config, read_points, start_record
+from trackhub.plugin import UNSEALED, Media, Message, Rebuild, Row, RunInfo
+from trackhub_swanlab import SwanlabOptions, media
+from trackhub_swanlab.columns import SCALAR, TYPES, Columns
+from trackhub_swanlab.fragment import Fragment, read_config, read_points, start_record
 
 MODE = "offline"
 
@@ -39,6 +40,7 @@ class OfflineRun:
         self._sealed: dict[str, int] = dict(state.get("sealed", {}))
         self._lines = int(state.get("lines", 0))
         self._last = float(state.get("last", run.started))
+        self._columns = Columns(dict(state.get("columns", {})))
         self._fragment: Fragment | None = None
         self._events = 0
         if state.get("mode") != MODE or not all(self._size(name) == size for name, size in self._sealed.items()):
@@ -53,14 +55,21 @@ class OfflineRun:
         self._events += 1
 
     def rows(self, rows: list[Row]) -> None:
-        """Store all rows, or raise `Rejected` and store none."""
-        for row in rows:
-            check(row)
+        """Store rows."""
         fragment = self._open()
         for row in rows:
-            fragment.write_row(row)
+            fragment.write_row(row, self._columns)
             self._last = max(self._last, row.timestamp)
         self._events += len(rows)
+
+    def medium(self, medium: Media) -> None:
+        """Store a medium: its file in the open folder, and a record."""
+        media.check(medium)
+        fragment = self._open()
+        column = self._columns.of(medium.key, TYPES[medium.media_kind])
+        fragment.write_media(media.filed(medium, column, fragment.media_folder))
+        self._last = max(self._last, medium.t)
+        self._events += 1
 
     def message(self, message: Message) -> None:
         """Store the lines of a message in the run's log."""
@@ -83,7 +92,13 @@ class OfflineRun:
                 self._fragment.flush()
                 return UNSEALED
             self._seal("finished")
-        return {"mode": MODE, "sealed": dict(self._sealed), "lines": self._lines, "last": self._last}
+        return {
+            "mode": MODE,
+            "sealed": dict(self._sealed),
+            "lines": self._lines,
+            "last": self._last,
+            "columns": dict(self._columns.known),
+        }
 
     def end(self, status: str) -> None:
         """Seal the open folder with the run's status; a resumed run opens another under the same run id."""
@@ -95,7 +110,8 @@ class OfflineRun:
         if self._fragment is not None:
             self._fragment.flush()
         names = [*self._sealed, *(name for name in self._ours() if name not in self._sealed)]
-        return [point for name in names for point in read_points(self._logs / name, key)]
+        column = self._columns.find(key, SCALAR)
+        return [point for name in names for point in read_points(self._logs / name, column)]
 
     def _open(self) -> Fragment:
         """The folder that is being written. What an earlier process left unfinished is discarded here."""

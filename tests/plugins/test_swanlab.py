@@ -20,11 +20,12 @@ import yaml
 from swanlab_reader import folders, of_kind, points, records
 from trackhub_swanlab import SwanlabTracker
 
+import trackhub
 from trackhub import making
 from trackhub.delivery.facade import Tracker
 from trackhub.errors import ConfigError
 from trackhub.events import Message
-from trackhub.plugin import Rebuild, Rejected, Row
+from trackhub.plugin import Rebuild, Row
 from trackhub.testing import SomeRun, open_tracker
 
 START = 1_767_225_601.123456
@@ -160,20 +161,13 @@ def test_the_same_key_and_step_twice_is_kept_twice_in_order(run: SomeRun) -> Non
     assert tracker.read_back("x") == [(5, 1.0, START + 1), (5, 2.0, START + 2), (4, 3.0, START + 3)]
 
 
-@pytest.mark.parametrize("bad", [Row({"x": 1.0}, -1, START, 2), Row({"x": 1.0}, 2**48 + 1, START, 2)])
-def test_a_batch_with_a_refused_step_stores_nothing(run: SomeRun, bad: Row) -> None:
-    tracker = open_tracker(SwanlabTracker, run)
-    with pytest.raises(Rejected, match="2\\*\\*48"):
-        tracker.log_rows([*rows(range(3)), bad])
-    assert tracker.read_back("train/loss") == tracker.read_back("x") == []
-    tracker.log_rows([*rows(range(3)), Row({"x": 1.0}, 2**48, START, 4)])
-    assert tracker.read_back("x") == [(2**48, 1.0, START)]
-
-
-def test_a_value_beyond_a_float_is_refused(run: SomeRun) -> None:
-    tracker = open_tracker(SwanlabTracker, run)
-    with pytest.raises(Rejected, match="float"):
-        tracker.log_rows([Row({"x": 10**400}, 0, START, 1)])
+def test_a_step_that_swanlab_would_drop_is_set_aside_and_the_others_are_stored(runs: Path) -> None:
+    with trackhub.start(trackers="swanlab") as run:
+        for step in (0, -1, 2**48 + 1, 2**48):
+            run.log_metrics({"x": 1.0}, step=step)
+    assert [step for _, step, _, _ in points(run.path)] == [0, 2**48]
+    (receipt,) = run.receipts()
+    assert receipt.rejected == 2
 
 
 @pytest.mark.parametrize("key", ["a\nb", " a", "a ", "/a/", ".a", "a.", "__swanlab__.cpu", "\x7f", "..."])
@@ -194,7 +188,7 @@ def test_other_keys_stay_as_they_are(key: str) -> None:
 
 def test_flush_says_unsealed_but_readers_see_everything(run: SomeRun) -> None:
     tracker = open_tracker(SwanlabTracker, run)
-    assert tracker.flush() == (True, {"mode": "offline", "sealed": {}, "lines": 0, "last": run.started})
+    assert tracker.flush() == (True, {"mode": "offline", "sealed": {}, "lines": 0, "last": run.started, "columns": {}})
     tracker.log_rows(rows(range(5)))
     assert tracker.flush() == (False, None)
     assert points(run.path) == expected(range(5))
@@ -533,6 +527,7 @@ def test_cloud_sends_every_point_with_its_time_and_the_status(run: SomeRun, stan
         "mode": "cloud",
         "lines": 0,
         "config": {"lr": 1e-4, "b": {"c": 1}},
+        "columns": {"train/loss": "scalar"},
     }
     assert to_the_millisecond(stand_in.points()) == uploaded(range(20))
     assert [entry["value"] for entry in stand_in.found("/profile", "config")[-1].values()] == [{"c": 1}, 1e-4]
