@@ -78,6 +78,7 @@ class MlflowTracker:
         flat_params=True,
         param_length=6000,
         infinite=False,
+        signed_zero=False,
         big_ints=False,
         time_step=0.001,
         steps=(-(2**63), 2**63 - 1),
@@ -86,6 +87,7 @@ class MlflowTracker:
     idempotence = "key"
     rewinds = "append"
     repeats = "keep"
+    order = "time"
     deadlines = {  # noqa: RUF012 - never changed
         "on_run_start": 300.0,
         "log_media": 600.0,

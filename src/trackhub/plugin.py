@@ -23,6 +23,7 @@ registered in its distribution as::
                  receipt says "may repeat after a crash".
 ``rewinds``      "replace" or "append": what the backend holds after a resume from an earlier step.
 ``repeats``      "keep", "first" or "last": what it holds of a key that was logged twice at one step; "keep" if unsaid.
+``order``        "journal" or "time": the order in which it gives points back; "journal" if unsaid.
 ``deadlines``    seconds by hook name, where the default of 60 does not fit.
 ``needs``        import name of the SDK, e.g. "swanlab": `trackhub trackers` says "ready" only if it is there.
 ``extra``        the extra of trackhub-ml (or the pip requirement) that brings the SDK.
@@ -92,6 +93,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Whether +Inf and -Inf are stored as such. If not, such a value is left out and told."""
     big_ints: bool = True
     """Whether integers beyond 2**53 keep every digit. If not, they are delivered as floats and told."""
+    signed_zero: bool = True
+    """Whether -0.0 stays apart from 0.0."""
     float_bits: int = 64
     """Width of a stored number: 64, or 32 where the backend keeps about seven digits."""
     time_step: float = 0.0

@@ -22,9 +22,9 @@ class TestWandb(TrackerConformance):
     def read_status(self, run: Path, carried: Any) -> str:
         return STATUS[wandb_reader.of_kind(run, "exit")[-1].exit_code]
 
-    def read_media(self, run: Path, carried: Any) -> list[tuple[str, int, bytes]] | None:
-        """Those that W&B keeps as they are: a page gets a head, a table and a histogram are W&B's own."""
-        found = wandb_reader.media(run)
-        if not {said["_type"] for _, _, said in found} <= {"audio-file", "image-file", "video-file"}:
+    def read_media(self, run: Path, carried: Any, kind: str) -> list[tuple[str, int, bytes]] | None:
+        """A page gets a head, a figure is an image, a text is a page, and a table and a histogram are W&B's own."""
+        if kind not in ("audio", "video"):
             return None
+        found = (one for one in wandb_reader.media(run) if one[2]["_type"] == f"{kind}-file")
         return [(key, step, wandb_reader.content(run, said)) for key, step, said in found]

@@ -88,8 +88,7 @@ class Handover:
         except Rejected as rejected:
             self._refuse(wanted, rejected)
             return
-        self._cursor.handed.ordinal = ordinal + len(wanted)
-        self._cursor.handed.delivered += len(wanted)
+        self._handed_over(len(wanted))
         self._count(changes)
         self._passed_all(items)
 
@@ -176,8 +175,12 @@ class Handover:
         except Rejected as rejected:
             self._set_aside(item, str(rejected))
             return
-        self._cursor.handed.ordinal += 1
-        self._cursor.handed.delivered += 1
+        self._handed_over(1)
+
+    def _handed_over(self, count: int) -> None:
+        """Count events. Whatever comes after an end, of a rank that was late, say, has the tracker told of it again."""
+        handed = self._cursor.handed
+        handed.ordinal, handed.delivered, handed.ended = handed.ordinal + count, handed.delivered + count, ""
 
     def _argument(self, event: Event) -> Any:
         """What the hook gets: parameters and keys heed the limits, and paths are absolute.

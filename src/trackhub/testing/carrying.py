@@ -40,13 +40,13 @@ class Carried:
         self._number = 0
         self.home.mkdir(parents=True, exist_ok=True)
 
-    def deliver(self, folder: RunFolder, keys: list[str] | None = None) -> Points:
-        """Deliver a run to its end, and read back `keys` (none by default).
+    def deliver(self, folder: RunFolder, keys: list[str] | None = None, fault: dict[str, Any] | None = None) -> Points:
+        """Deliver a run to its end, and read back `keys` (none by default). `fault` is as in `suffer`.
 
         Raises:
             AssertionError: it did not come to an end, or the tracker does not work.
         """
-        done = self._run(folder, keys or [], "pass")
+        done = self._run(folder, keys or [], self._sick(**fault) if fault else "pass")
         answer = msgspec.json.decode(done.stdout, type=Answer) if done.returncode == 0 else None
         assert answer is not None and answer.outcome == "done", (  # noqa: S101 - this is what a test calls
             f"{self.name} did not deliver: {answer.reason if answer else f'exit code {done.returncode}'}\n"
@@ -56,14 +56,15 @@ class Carried:
 
     def suffer(self, folder: RunFolder, hook: str, fault: str, **how: Any) -> int:
         """Deliver a run while the tracker misbehaves in `hook`, as `trackhub.testing.faulty` does; the exit code."""
-        self._number += 1
-        counter = self._scratch / f"calls-{self._number}"
-        arguments = f"{hook!r}, {fault!r}, Path({str(counter)!r}), **{how!r}"
-        return self._run(folder, [], f"Carried = faulty(Carried, {arguments})").returncode
+        return self._run(folder, [], self._sick(hook, fault, **how)).returncode
 
     def cursor(self, folder: RunFolder) -> Cursor:
         """Cursor and receipt of the tracker."""
         return load(folder.cursor(self.name), self.name)
+
+    def remembered(self, run: Path) -> dict[str, Any]:
+        """What the tracker told ``run.remember`` of the run at `run`: its own id there, its url."""
+        return self.cursor(RunFolder(run)).remembered
 
     def _run(self, folder: RunFolder, keys: list[str], change: str) -> subprocess.CompletedProcess[bytes]:
         errand = Errand(
@@ -83,6 +84,12 @@ class Carried:
             cwd="/",
             check=False,
         )
+
+    def _sick(self, hook: str, fault: str, **how: Any) -> str:
+        """The line that makes the class under test misbehave."""
+        self._number += 1
+        counter = self._scratch / f"calls-{self._number}"
+        return f"Carried = faulty(Carried, {hook!r}, {fault!r}, Path({str(counter)!r}), **{how!r})"
 
     def _module(self, change: str) -> Path:
         """A module that holds the class under test, changed."""

@@ -25,8 +25,16 @@ def expected(tracker: Tracker, rows: Iterable[Row]) -> dict[str, list[Point]]:
         if limits.steps is not None and not limits.steps[0] <= step <= limits.steps[1]:
             continue
         for key, value in mapper.row(metrics)[0].items():
-            found.setdefault(key, []).append((step, narrowed(value, limits.float_bits), moment))
+            number = value if value or limits.signed_zero else abs(value)
+            found.setdefault(key, []).append((step, narrowed(number, limits.float_bits), moment))
     return {key: _repeated(points, getattr(tracker.plugin, "repeats", "keep")) for key, points in found.items()}
+
+
+def in_order(tracker: Tracker, points: list[Point]) -> list[Point]:
+    """Points in the order in which the tracker gives them back, as far as it promises one."""
+    if getattr(tracker.plugin, "order", "journal") == "journal":
+        return points
+    return sorted(points, key=lambda point: (round(point[2], 3), point[0], point[1]))
 
 
 def narrowed(value: float, bits: int) -> float:

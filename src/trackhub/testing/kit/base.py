@@ -12,7 +12,7 @@ from trackhub import making
 from trackhub.delivery.facade import Tracker
 from trackhub.layout import RunFolder
 from trackhub.testing.carrying import Carried
-from trackhub.testing.expected import Row, difference, expected
+from trackhub.testing.expected import Row, difference, expected, in_order
 from trackhub.testing.journals import SomeJournal
 from trackhub.testing.processes import no_survivors
 
@@ -33,8 +33,8 @@ class Base:
         """finished, failed or killed, as the backend holds it; None if it cannot be asked for."""
         return None
 
-    def read_media(self, run: Path, carried: Carried) -> list[tuple[str, int, bytes]] | None:
-        """(key, step, content of the file) of every medium that the backend holds; None if it cannot be asked for."""
+    def read_media(self, run: Path, carried: Carried, kind: str) -> list[tuple[str, int, bytes]] | None:
+        """(key, step, content) of every medium of one kind; None if the backend does not keep its files as they are."""
         return None
 
     @pytest.fixture(autouse=True)
@@ -64,14 +64,17 @@ class Base:
         if not self.declared.has(hook):
             pytest.skip(f"the tracker has no {hook}")
 
-    def deliver(self, carried: Carried, folder: RunFolder, rows: Iterable[Row]) -> None:
-        """Deliver a run, and compare every point with what was logged."""
+    def deliver(
+        self, carried: Carried, folder: RunFolder, rows: Iterable[Row], fault: dict[str, Any] | None = None
+    ) -> None:
+        """Deliver a run, in spite of a fault, and compare every point with what was logged."""
         tracker, wanted = self.declared, expected(self.declared, rows)
-        stored = carried.deliver(folder, list(wanted))
+        stored = carried.deliver(folder, list(wanted), fault)
         if not tracker.has("read_back"):
             return
         for key, points in wanted.items():
-            told = difference(points, stored[key], tracker.limits.time_step)
+            pair = (in_order(tracker, points), in_order(tracker, stored[key]))
+            told = difference(*pair, tracker.limits.time_step)
             assert not told, f"{key[:100]!r}: {told}"
 
     def assert_complete(self, carried: Carried, folder: RunFolder, rejected: int = 0) -> None:

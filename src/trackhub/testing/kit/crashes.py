@@ -69,8 +69,9 @@ class Crashes(Base):
         self.once()
         rows = some_rows(journal, 1_200)
         journal.end()
-        assert carried.suffer(journal.folder, self.hook("rows"), fault, times=2, after=after) == 0
-        self.deliver(carried, journal.folder, rows)
+        self.deliver(
+            carried, journal.folder, rows, {"hook": self.hook("rows"), "fault": fault, "times": 2, "after": after}
+        )
         self.assert_complete(carried, journal.folder)
 
     def test_a_batch_that_is_refused_once_is_halved_and_arrives(self, carried: Carried, journal: SomeJournal) -> None:
@@ -80,8 +81,7 @@ class Crashes(Base):
         journal.end()
         if self.hook("rows") == "log_metrics":
             pytest.skip("the tracker takes row by row")
-        carried.suffer(journal.folder, "log_metrics_batch", "reject")
-        self.deliver(carried, journal.folder, rows)
+        self.deliver(carried, journal.folder, rows, {"hook": "log_metrics_batch", "fault": "reject"})
         self.assert_complete(carried, journal.folder)
 
     def test_what_the_tracker_remembers_is_on_disk_before_the_first_row(

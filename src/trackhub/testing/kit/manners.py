@@ -34,6 +34,7 @@ class Manners(Base):
         assert tracker.rule in ("", *RULES)
         assert getattr(self.tracker, "rewinds", "append") in ("append", "replace")
         assert getattr(self.tracker, "repeats", "keep") in ("keep", "first", "last")
+        assert getattr(self.tracker, "order", "journal") in ("journal", "time")
         assert isinstance(tracker.limits, Limits)
         assert tracker.limits.media <= set(MEDIA_KINDS)
         assert bool(tracker.limits.media) == tracker.has("log_media")
