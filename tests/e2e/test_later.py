@@ -75,7 +75,7 @@ def spoil_csv(run: Path) -> None:
 def spoil_mlflow(run: Path) -> None:
     with sqlite3.connect(run.parent / "mlflow.db") as database:
         database.execute("DELETE FROM metrics WHERE step = 5")
-        database.execute("UPDATE metrics SET value = 99 WHERE step = 4 AND key = 'train/loss'")
+        database.execute("UPDATE metrics SET value = 99 WHERE step = 9 AND key = 'train/loss'")
         database.execute(
             "INSERT INTO metrics SELECT key, 77, timestamp + 1, run_uuid, step, is_nan FROM metrics LIMIT 1"
         )
