@@ -70,7 +70,8 @@ class Chores:
             self._fsync_once()
 
     def _fsync_once(self) -> None:
-        for path in self._folder.journal.glob("*.jsonl"):
+        media = (path for path in self._folder.media.glob("[!.]*") if path not in self._synced)  # they never change
+        for path in (*self._folder.journal.glob("*.jsonl"), *media):
             try:
                 self._fsync(path)
             except OSError as error:

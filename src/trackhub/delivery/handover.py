@@ -170,7 +170,7 @@ class Handover:
         if isinstance(event, Params):
             self._run.params.update(event.params)
         try:
-            argument = self._argument(event)
+            argument = self._argument(item)
             self._attempts.call(lambda: getattr(self._tracker, hook_of(event))(argument), _key(item))
         except Rejected as rejected:
             self._set_aside(item, str(rejected))
@@ -182,19 +182,21 @@ class Handover:
         handed = self._cursor.handed
         handed.ordinal, handed.delivered, handed.ended = handed.ordinal + count, handed.delivered + count, ""
 
-    def _argument(self, event: Event) -> Any:
+    def _argument(self, item: Item) -> Any:
         """What the hook gets: parameters and keys heed the limits, and paths are absolute.
 
         Raises:
             Rejected: the file of the event is gone.
         """
+        event: Event = item.event
         if isinstance(event, Params):
             params, changed = self._mapper.params(event.params)
             self._count([changed])
             return params
-        if isinstance(event, Media) and (key := self._mapper.key(event.key)) != event.key:
-            self._count([{event.key: key}])
-            event = msgspec.structs.replace(event, key=key)
+        if isinstance(event, Media):
+            original = _of_rank(item, event.key)
+            event = msgspec.structs.replace(event, key=self._mapper.key(original))
+            self._count([{original: event.key}] if event.key != original else [])
         if not isinstance(event, Media | Artifact | Checkpoint):
             return event
         path = self._run.path / event.path
@@ -213,9 +215,13 @@ def _key(item: Item) -> tuple[str, int]:
     return item.file, item.event.n
 
 
+def _of_rank(item: Item, key: str) -> str:
+    """What other ranks than 0 log carries their rank in front of the key."""
+    return f"rank-{item.rank}/{key}" if item.rank else key
+
+
 def _ranked(item: Item, metrics: dict[str, Any]) -> dict[str, Any]:
-    """Metrics of other ranks than 0 carry their rank in front of the key."""
-    return {f"rank-{item.rank}/{key}": value for key, value in metrics.items()} if item.rank else metrics
+    return {_of_rank(item, key): value for key, value in metrics.items()} if item.rank else metrics
 
 
 def _what(item: Item) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from trackhub.events import Checkpoint, Event, Media, Metrics, Rewind, RunStarted
-from trackhub.journal.format import restored
+from trackhub.journal.format import restored, unescape_key
 from trackhub.journal.tail import Position, Tail
 from trackhub.layout import RunFolder
 
@@ -117,9 +117,11 @@ class Follower:
 
 
 def _plain(event: Event) -> Event:
-    """Metrics as they were logged, instead of how the journal spells them."""
+    """Metrics and keys as they were logged, instead of how the journal spells them."""
     if isinstance(event, Metrics | Checkpoint) and _is_spelled(event.metrics):
         return msgspec.structs.replace(event, metrics=restored(event.metrics))
+    if isinstance(event, Media) and (key := unescape_key(event.key)) != event.key:
+        return msgspec.structs.replace(event, key=key)
     return event
 
 
