@@ -121,6 +121,7 @@ class Run:
         if row:
             self._step = step
             self._append(Metrics, now, step=step, metrics=row)
+            self._journal().measured(now)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Add to the configuration. Values that look like credentials are redacted before they are written."""

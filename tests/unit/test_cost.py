@@ -39,6 +39,30 @@ def test_one_row_in_64_carries_how_long_the_call_before_it_took() -> None:
     assert all(0 < seconds < 1 for _, seconds in found)
 
 
+def test_rows_that_need_a_conversion_are_measured_too_and_so_is_the_conversion() -> None:
+    class Slow:
+        def __float__(self) -> float:
+            return 1.0
+
+        def item(self) -> float:
+            time.sleep(0.002)
+            return 1.0
+
+    with trackhub.start(trackers="none") as run:
+        for step in range(100):
+            run.log_metrics({"a": {"nested": 1.0}, "b": Slow()}, step=step)
+    found = taken(RunFolder(run.path))
+    assert [n for n, _ in found] == [17, 81]
+    assert all(seconds > 0.002 for _, seconds in found)
+
+
+def test_logging_after_the_end_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRACKHUB_STRICT")
+    run = trackhub.start(trackers="none")
+    run.finish()
+    run.log_metrics({"a": {"nested": 1.0}})
+
+
 def test_a_slow_disk_shows_in_what_a_call_took(monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
 

@@ -21,6 +21,7 @@ import trackhub
 from tests.unit.test_cli import call
 from trackhub import Run
 from trackhub.cli.tables import progress_lines, receipt_table, size
+from trackhub.cli.tables_preview import preview_table
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.preview import FIRST, Preview, preview, previews
 from trackhub.delivery.progress import Glance, glance, unread
@@ -293,3 +294,12 @@ def test_a_run_folder_that_moved_holds_nothing_of_where_it_was(runs: Path) -> No
     assert sync(RunFolder(moved)).worked is False
     assert [folder.path for folder in all_runs(moved.parent)] == [moved]
     assert isinstance(previews(RunFolder(moved))[0], Preview)
+
+
+def test_a_key_cannot_make_the_terminal_do_anything() -> None:
+    odd = Preview(tracker="csv", events={"metrics": 1})
+    odd.mapped.add("\x1b[31mred\x07 [bold]\n -> x")
+    text = shown(preview_table([odd], title="[red]run[/red]"), 200)
+    assert "\x1b" not in text
+    assert "\\x1b[31mred\\x07 [bold]" in text
+    assert "[red]run[/red]" in text

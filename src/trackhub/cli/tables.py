@@ -32,7 +32,7 @@ def receipt_table(receipts: Iterable[Receipt], title: str | None = None) -> Tabl
         numbers = [str(getattr(receipt, count)) for count in counts[:-1]] + [_lag(receipt)]
         rule = [_repeats(receipt)] if wide else []
         made.add_row(
-            receipt.tracker, coloured(receipt.state, receipt.rejected), *numbers, *rule, escape(_note(receipt, wide))
+            receipt.tracker, coloured(receipt.state, receipt.rejected), *numbers, *rule, plain(_note(receipt, wide))
         )
     return made
 
@@ -54,7 +54,7 @@ def _one_table(outcomes: list[Outcome]) -> Table:
     for outcome in outcomes:
         run = (escape(outcome.name), outcome.result)
         for receipt in outcome.receipts:
-            made.add_row(*run, receipt.tracker, receipt.state, *_numbers(receipt), escape(_note(receipt, wide=True)))
+            made.add_row(*run, receipt.tracker, receipt.state, *_numbers(receipt), plain(_note(receipt, wide=True)))
         if not outcome.receipts:
             made.add_row(*run)
     return made
@@ -79,7 +79,7 @@ def _bars(trackers: list[Glance], width: int) -> Table:
     made.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for one in trackers:
         bar = ("━" * round(_BAR * one.share)).ljust(_BAR, "╌")
-        words = f"{coloured(one.state)} {escape(one.reason)}".rstrip()
+        words = f"{coloured(one.state)} {plain(one.reason)}".rstrip()
         made.add_row(one.tracker, bar, f"{one.share:.0%}", str(one.delivered), words)
     return made
 
@@ -98,6 +98,11 @@ def cost_line(cost: RunCost) -> str:
         each = ", ".join(f"{name} {one.cpu:.1f}" for name, one in used.items() if one.cpu)
         parts.append(f"deliveries took {cpu:.1f} s of CPU ({each}), at most {used[most].peak_mb:.0f} MB ({most})")
     return f"cost: {'; '.join(parts)}" if parts else ""
+
+
+def plain(words: str) -> str:
+    """Words of anybody's making for a table: no markup, and nothing that a terminal would obey."""
+    return escape("".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in words))
 
 
 def coloured(state: str, rejected: int = 0) -> str:

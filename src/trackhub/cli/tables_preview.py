@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trackhub.cli.console import table
-from trackhub.cli.tables import size
+from trackhub.cli.tables import plain, size
 from trackhub.delivery.preview import Preview, Sort
 from trackhub.delivery.verify import Verified
 
@@ -18,7 +18,7 @@ def preview_table(previews: Iterable[Preview], title: str) -> Table:
     made = table("tracker", "what", "count", "which", title=escape(title), numbers=("count",))
     for preview in previews:
         for number, (what, count, words) in enumerate(_lines(preview)):
-            made.add_row("" if number else preview.tracker, what, count, escape(words))
+            made.add_row("" if number else preview.tracker, what, count, plain(words))
     return made
 
 
@@ -57,7 +57,7 @@ def verified_table(found: Iterable[Verified]) -> Table:
     for one in found:
         words = [*filter(None, [one.problem, one.cannot, one.note]), *one.first]
         numbers = [str(getattr(one, count)) for count in counts] if one.keys else [""] * len(counts)
-        made.add_row(one.tracker, _verdict(one), *numbers, escape("; ".join(words)))
+        made.add_row(one.tracker, _verdict(one), *numbers, plain("; ".join(words)))
     return made
 
 

@@ -20,7 +20,7 @@ from trackhub.journal.backlog import Backlog
 from trackhub.journal.format import decode, encode, encode_text
 from trackhub.processes import host, start_time
 
-_PAIR, _MEASURED = 62, 16
+_PAIR, _MEASURED, _CARRIES = 62, 16, 17
 """Of 64 rows the 16th is measured, and the 17th carries how long that took: early enough for a short run."""
 _UNLIKELY = 600.0
 """Seconds that no call takes: such a row is of another time, and was imported."""
@@ -62,6 +62,9 @@ class Closed:
         self._tell(self._line)
 
     append_metrics = append
+
+    def measured(self, t: float) -> None:
+        """Keep nothing."""
 
     def close(self) -> None:
         """Nothing is open."""
@@ -135,6 +138,8 @@ class JournalWriter:
     def append(self, event_type: type[Event], t: float | None = None, **fields: Any) -> Event:
         """Write one event at the time `t` (Unix seconds; now by default), and return it with its ordinal."""
         with self._lock:
+            if self._took and event_type is Metrics and (self.last + 1) % 64 == _CARRIES:
+                fields, self._took = {**fields, "took": self._took}, 0.0
             event = event_type(n=self.last + 1, t=time.time() if t is None else t, **fields)
             line = encode_text(event) + b"\n"
             self.last = event.n
@@ -157,8 +162,14 @@ class JournalWriter:
         line = encode(Metrics(n, t, step, metrics, took=self._took)) + b"\n"
         self.last = n
         self._put(line)
+        self._took = 0.0
+        self.measured(t)
+
+    def measured(self, t: float) -> None:
+        """A log call that began at `t` is nearly over: what it took is kept if its row is one to be measured."""
         took = time.time() - t
-        self._took = round(took, 7) if n % 2 == 0 and 0 < took < _UNLIKELY else 0.0
+        if self.last % 64 == _MEASURED and 0 < took < _UNLIKELY:
+            self._took = round(took, 7)
 
     def _put(self, line: bytes) -> None:
         """One write; where it fails or is cut short, the rest waits for better times."""
