@@ -27,6 +27,9 @@ def safe_name(name: str) -> str:
 class RunFolder:
     """The paths of one run. Making one touches no disk."""
 
+    OURS = ("journal", "delivery", "media", "artifacts", "logs", "config.yaml")
+    """What trackhub itself keeps in a run folder, by name."""
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
         self.config = self.path / "config.yaml"
@@ -39,6 +42,7 @@ class RunFolder:
         self.logs = self.path / "logs"
         self.media = self.path / "media"
         self.checkpoints = self.path / "checkpoints"
+        self.final_model = self.path / "final_model"
         self.artifacts = self.path / "artifacts"
 
     def rank_journal(self, rank: int, attempt: int = 0, pid: int | None = None) -> Path:

@@ -111,7 +111,8 @@ def resume(
     Args:
         run: the run folder, or the run's name under the runs folder.
         step: the last step that still counts. If the run had got further, the later rows are taken back: each
-            tracker does with them what it states as its rule.
+            tracker does with them what it states as its rule. Later checkpoints, and ``final_model/``, are moved to
+            ``checkpoints/before-rewind-<number>/``.
         trackers, options, finish_timeout, delivery: as in `start`; by default those that the run had.
 
     Raises:
@@ -119,6 +120,7 @@ def resume(
     """
     from trackhub.delivery.launch import retire
     from trackhub.journal.state import state, writer_alive
+    from trackhub.rewinding import make_room
 
     folder = find_run(run, runs_dir)
     before = state(folder)
@@ -128,6 +130,8 @@ def resume(
     mode = _mode(delivery)
     retire(folder)
     _bury(folder, before)
+    if step is not None:
+        make_room(folder, step, before.last_step)
     attempt = before.attempt + 1
     header = new_header(before.id, folder.path.name, attempt=attempt)
     writer = JournalWriter(folder.rank_journal(0, attempt), header, trouble=tell)

@@ -16,7 +16,7 @@ from trackhub import files
 from trackhub.delivery.protocol import Orders
 from trackhub.events import Environment, Metrics, Params
 from trackhub.journal.following import first_start, read
-from trackhub.journal.state import ended, last_events, latest
+from trackhub.journal.state import attempt_of, ended, last_events, latest
 from trackhub.journal.writing import JournalWriter
 from trackhub.layout import RunFolder
 from trackhub.settings import seconds
@@ -88,7 +88,7 @@ class Chores:
         """Where the run runs, as an event and in config.yaml, once per attempt."""
         from trackhub.environment import snapshot
 
-        start = first_start(self._folder)
+        start = first_start(self._folder, attempt_of(self._folder)) or first_start(self._folder)
         found = snapshot(Path(start.cwd if start else "/"), start.argv if start else ())
         self._journal.append(Environment, environment=found)
         self._write_config(found)

@@ -15,7 +15,7 @@ from trackhub.layout import RunFolder
 def params(folder: RunFolder) -> dict[str, Any]:
     """The whole configuration that the journal holds by now; of two values of one name the later one."""
     found: dict[str, Any] = {}
-    for event in sorted(_of_kind(folder, "params"), key=lambda one: one.t):
+    for event in sorted(of_kind(folder, "params"), key=lambda one: one.t):
         if isinstance(event, Params):
             found.update(event.params)
     return found
@@ -24,13 +24,13 @@ def params(folder: RunFolder) -> dict[str, Any]:
 def environment(folder: RunFolder) -> dict[str, Any]:
     """Where the run's latest attempt ran; empty until the supervisor has found out."""
     found: dict[str, Any] = {}
-    for event in _of_kind(folder, "environment", "supervisor*.jsonl"):
+    for event in of_kind(folder, "environment", "supervisor*.jsonl"):
         if isinstance(event, Environment):
             found = event.environment
     return found
 
 
-def _of_kind(folder: RunFolder, kind: str, files: str = "*.jsonl") -> Iterator[Event]:
+def of_kind(folder: RunFolder, kind: str, files: str = "*.jsonl") -> Iterator[Event]:
     """The events of one kind; the other lines, of which there may be millions, are not decoded."""
     begin = f'{{"kind":"{kind}"'.encode()
     for path in sorted(folder.journal.glob(files)):

@@ -81,13 +81,19 @@ def _as_started(first: RunStarted | None, latest: RunStarted | None) -> dict[str
 
 
 def _last_step(folder: RunFolder) -> int:
-    """The last step that counts: of the latest attempt that logged one, or that went back to one."""
+    """The last step that counts: of the latest attempt that logged one, on any rank, or that went back to one."""
     back = rewinds(folder)
-    for attempt in range(writer_of(latest(folder).name)[1], -1, -1):
-        steps = [event.step for event in last_events(folder.rank_journal(0, attempt)) if isinstance(event, Metrics)]
+    for attempt in range(attempt_of(folder), -1, -1):
+        files = [path for path in folder.journal.glob("rank-*.jsonl") if writer_of(path.name)[1] == attempt]
+        steps = [event.step for path in files for event in last_events(path) if isinstance(event, Metrics)]
         if steps or attempt in back:
             return max(steps, default=back.get(attempt, -1))
     return -1
+
+
+def attempt_of(folder: RunFolder) -> int:
+    """The number of the latest attempt; 0 for a run that was never resumed."""
+    return writer_of(latest(folder).name)[1]
 
 
 def latest(folder: RunFolder) -> Path:
