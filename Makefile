@@ -1,9 +1,11 @@
 # `make demo` and `make test` are all that a newcomer needs: Python 3.11 to 3.13 and make.
 #   PYTHON=python3.12 make test                                   another Python
+#   N=1000 make torture                                           random kills; torture.jsonl keeps the results
 #   TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu make demo   the CPU build of torch (200 MB instead of several GB)
 
 PYTHON ?= python3
 VENV := .venv
+N ?= 20
 PIP_FLAGS := $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL),)
 
 .PHONY: demo test lint unit torture bench clean
@@ -22,6 +24,7 @@ unit: $(VENV)/installed
 	$(VENV)/bin/python -m pytest
 
 torture: $(VENV)/installed
+	$(VENV)/bin/python -m tests.torture --trials $(N) --jobs 2
 	$(VENV)/bin/python -m pytest -m torture
 
 bench: $(VENV)/installed

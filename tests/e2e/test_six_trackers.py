@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import holdings
 import pytest
-import six
 import wandb_reader
 
 import trackhub
@@ -23,26 +23,26 @@ VALUES = [0.1, -0.0, 1e300, 5e-324, math.nan, math.inf, -math.inf, 2**53, 3, 1 /
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of the trainer on its sample, with all six trackers."""
     runs = tmp_path_factory.mktemp("six") / "runs"
-    command = [*TRAINER, "--trackers", six.NAMES, "--runs-dir", str(runs), "--finish-timeout", "120"]
+    command = [*TRAINER, "--trackers", holdings.NAMES, "--runs-dir", str(runs), "--finish-timeout", "120"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = all_runs(runs)
     return folder.path
 
 
-@pytest.mark.parametrize("tracker", six.READERS)
+@pytest.mark.parametrize("tracker", holdings.READERS)
 def test_each_tracker_holds_the_training_as_it_was(tracker: str, trained: Path) -> None:
-    assert six.difference(trained, tracker) == ""
-    assert six.status_of(trained, tracker) in (None, "finished")
+    assert holdings.difference(trained, tracker) == ""
+    assert holdings.status_of(trained, tracker) in (None, "finished")
 
 
 def test_every_step_of_the_training_is_there(trained: Path) -> None:
-    losses = [point for point in six.of_wandb(trained) if point[0] == "train/loss"]
+    losses = [point for point in holdings.of_wandb(trained) if point[0] == "train/loss"]
     assert [step for _, step, *_ in losses] == list(range(1, 21))
 
 
 def test_the_configuration_is_in_each_that_keeps_one(trained: Path) -> None:
-    params = dict(six.in_mlflow(trained, "select key, value from params where run_uuid = ?"))
+    params = dict(holdings.in_mlflow(trained, "select key, value from params where run_uuid = ?"))
     assert params["max_steps"] == "20" or params["training/max_steps"] == "20"
     assert wandb_reader.config(trained)
     assert "max_steps" in (trained / "config.json").read_text()
@@ -50,7 +50,7 @@ def test_the_configuration_is_in_each_that_keeps_one(trained: Path) -> None:
 
 @pytest.mark.parametrize("status", ["finished", "failed", "killed"])
 def test_odd_values_and_the_true_status_are_everywhere(status: str) -> None:
-    run = trackhub.start(trackers=six.NAMES, config={"lr": 1e-4}, finish_timeout=120)
+    run = trackhub.start(trackers=holdings.NAMES, config={"lr": 1e-4}, finish_timeout=120)
     for step in range(300):
         run.log_metrics({"train/loss": VALUES[step % len(VALUES)], "lr": step * 1e-3}, step=step)
         if step % 50 == 49:
@@ -60,4 +60,4 @@ def test_odd_values_and_the_true_status_are_everywhere(status: str) -> None:
     assert all(receipt.complete for receipt in receipts.values())
     assert {name: receipt.mapped for name, receipt in receipts.items() if receipt.mapped} == {"mlflow": 60}
     assert state(all_runs(run.path.parent)[0]).status == status
-    six.assert_each_point_once(run.path, status=status)
+    holdings.assert_each_point_once(run.path, status=status)
