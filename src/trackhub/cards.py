@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from trackhub.errors import ConfigError
 from trackhub.making import hooks
-from trackhub.plugin import Limits
+from trackhub.plugin import Limits, Uploads
 from trackhub.registry import claimants, installed, load, missing_sdk
 
 
@@ -62,13 +62,48 @@ def _facts(plugin_class: type) -> dict[str, str]:
     rule = getattr(plugin_class, "idempotence", "")
     return {
         "after a crash": f"each point exactly once ({rule})" if rule else "may repeat after a crash",
-        "after a rewind": str(getattr(plugin_class, "rewinds", "") or "append"),
-        "key length": str(limits.key_length or "any"),
+        "after a rewind": _REWINDS[getattr(plugin_class, "rewinds", "") or "append"],
+        "a step that repeats": _REPEATS[getattr(plugin_class, "repeats", "") or "keep"],
+        "steps": _about_steps(limits.steps),
+        "times": f"to {limits.time_step:g} s" if limits.time_step else "exact",
+        "numbers": "64-bit floats" if limits.float_bits == 64 else f"{limits.float_bits}-bit floats",
         "NaN": "kept" if limits.nan else "left out and told",
         "infinities": "kept" if limits.infinite else "left out and told",
+        "-0.0": "kept" if limits.signed_zero else "becomes 0.0",
         "integers beyond 2**53": "kept" if limits.big_ints else "as the nearest float",
+        "keys": f"up to {limits.key_length} characters" if limits.key_length else "of any length",
+        "parameters": _about_params(limits) if _has(plugin_class, "log_params") else "not taken",
         "media": ", ".join(sorted(limits.media)) or "none",
+        "checkpoints and artifacts": _about_files(plugin_class),
     }
+
+
+_REWINDS = {"replace": "later rows are replaced", "append": "later rows stand behind the earlier ones"}
+_REPEATS = {"keep": "both rows are kept", "first": "the first row is kept", "last": "the last row is kept"}
+
+
+def _has(plugin_class: type, hook: str) -> bool:
+    return callable(getattr(plugin_class, hook, None))
+
+
+def _about_steps(steps: tuple[int, int] | None) -> str:
+    if steps is None:
+        return "any integer"
+    told = "64-bit integers" if steps == (-(2**63), 2**63 - 1) else f"{steps[0]} to {steps[1]}"
+    return f"{told}; rows at others are set aside"
+
+
+def _about_params(limits: Limits) -> str:
+    if not limits.flat_params:
+        return "as they are, nested"
+    return f"flat texts, up to {limits.param_length} characters" if limits.param_length else "flat texts"
+
+
+def _about_files(plugin_class: type) -> str:
+    if not _has(plugin_class, "save_checkpoint") and not _has(plugin_class, "log_artifact"):
+        return "not taken"
+    has_policy = issubclass(getattr(plugin_class, "Options", object), Uploads)
+    return "as the option `upload` says" if has_policy else "all"
 
 
 def _options(plugin_class: type) -> list[dict[str, Any]]:
@@ -83,8 +118,17 @@ def _option(field: Any) -> dict[str, Any]:
     default = None if field.default is msgspec.NODEFAULT else field.default
     return {
         "name": field.name,
-        "type": getattr(kind, "__name__", None) if isinstance(kind, type) else str(kind).replace("typing.", ""),
+        "type": _type_name(kind),
         "default": default,
         "description": (meta.description if meta else None) or "",
         "secret": bool(meta and (meta.extra or {}).get("secret")),
     }
+
+
+def _type_name(kind: Any) -> str:
+    """A type for people: str, int, or the words to choose from."""
+    if get_origin(kind) is Literal:
+        return " | ".join(map(str, get_args(kind)))
+    if isinstance(kind, type):
+        return kind.__name__
+    return str(kind).replace("typing.", "").removesuffix(" | None")
