@@ -14,7 +14,7 @@ import pytest
 from trackhub.testing import install, on_path
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-LIBRARY, PLUGIN = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+LIBRARY, PLUGIN, KIT = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def run_python(code: str, folder: Path, **environment: str) -> None:
@@ -37,6 +37,24 @@ def test_the_plugin_in_twenty_lines_is_a_tracker(tmp_path: Path, runs: Path) -> 
     (file,) = runs.glob("run_*/mine.jsonl")
     row = json.loads(file.read_text())
     assert (row["step"], row["loss"]) == (3, 0.5)
+
+
+def test_the_plugin_in_twenty_lines_passes_the_kit_as_the_page_shows_it(tmp_path: Path) -> None:
+    (tmp_path / "my_tracker.py").write_text(PLUGIN)
+    (tmp_path / "test_mine.py").write_text(KIT)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+def test_the_plugin_in_twenty_lines_is_a_tracker_without_packaging(tmp_path: Path, runs: Path) -> None:
+    (tmp_path / "my_tracker.py").write_text(PLUGIN)
+    trackers = "my_tracker.py:MyTracker,csv"
+    run_python(
+        f"import trackhub\nwith trackhub.start(trackers={trackers!r}) as run: run.log_metrics({{'a': 1}})", tmp_path
+    )
+    assert len(list(runs.glob("run_*/mine.jsonl"))) == 1
 
 
 @pytest.mark.parametrize("command", ["trainer --trackers swanlab,csv", "trackhub runs", "make demo", "make test"])

