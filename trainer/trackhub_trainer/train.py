@@ -80,6 +80,7 @@ class Training:
             options=self.job.options,
             config={**self.job.record(), "precision": self.machine.precision},
             tags=config.tags,
+            best={"test/accuracy": "max", "train/loss": "min"},
             runs_dir=config.runs_dir,
             finish_timeout=config.finish_timeout,
         )
