@@ -67,9 +67,9 @@ class Config:
 
     project: str = setting("lora-training", "what trackers group the run by")
     tags: tuple[str, ...] = setting((), "tags for the trackers that know them, comma-separated", metavar="NAMES")
-    trackers: Trackers = setting(
+    trackers: Trackers = setting(  # noqa: RUF009
         None, "comma-separated, e.g. swanlab,csv or my.py:MyTracker (default: TRACKHUB_TRACKERS, else csv)"
-    )  # noqa: RUF009
+    )
     tracker_opt: object = setting((), "TRACKER.OPTION=VALUE, e.g. swanlab.mode=cloud; may be repeated")
     runs_dir: str | None = setting(None, "folder of all runs (default: TRACKHUB_RUNS_DIR, else runs)", metavar="DIR")
     finish_timeout: float = setting(
