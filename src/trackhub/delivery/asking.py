@@ -7,8 +7,10 @@ with the process that asked.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -51,12 +53,14 @@ class Asking:
         module: whose `main` answers.
         kind: what it answers.
         jobs: how many processes at once.
+        scratch: whether each gets a folder for its own use, as its last argument.
     """
 
-    def __init__(self, module: str, kind: type[Answer], jobs: int = 2) -> None:
+    def __init__(self, module: str, kind: type[Answer], jobs: int = 2, scratch: bool = False) -> None:
         self._module = module
         self._kind = kind
         self._jobs = jobs
+        self._scratch = scratch
         self._running: set[subprocess.Popen[bytes]] = set()
         self._over = False
 
@@ -72,8 +76,17 @@ class Asking:
                 _end(process)
 
     def _ask(self, orders: Orders) -> Answer:
+        """One question. What the process puts into its scratch folder is removed, also when it crashes."""
+        scratch = tempfile.mkdtemp(prefix="trackhub-") if self._scratch else ""
+        try:
+            return self._answer_to(orders, scratch)
+        finally:
+            if scratch:
+                shutil.rmtree(scratch, ignore_errors=True)
+
+    def _answer_to(self, orders: Orders, scratch: str) -> Answer:
         process = subprocess.Popen(
-            command(self._module, orders.trackers[0]),
+            command(self._module, orders.trackers[0], scratch),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from pathlib import Path
 
 from trackhub.delivery.paper import ReadOnlyRun
@@ -15,10 +14,14 @@ _OURS = ("journal", "delivery", "checkpoints", "media", "artifacts", "logs", "fi
 
 
 class Copy:
-    """A folder of runs that holds a copy of one run's tracker files; databases beside the runs are linked."""
+    """A folder of runs that holds a copy of one run's tracker files; databases beside the runs are linked.
 
-    def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="trackhub-verify-"))
+    Args:
+        home: an empty folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
 
     def of(self, folder: RunFolder) -> Path:
         """The copied run folder."""

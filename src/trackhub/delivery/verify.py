@@ -6,9 +6,11 @@ trackers cut back, set aside or discard what is not as they left it. Journal, me
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -81,7 +83,7 @@ def verify_all(folder: RunFolder, options: Mapping[str, Mapping[str, Any]] | Non
     objects = [name for name in asked if run.sources.get(name) == OBJECT]
     names = tuple(name for name in asked if name not in objects)
     questions = one_by_one(orders_for(folder, run, names, options or {}))
-    found: list[Verified] = Asking("trackhub.delivery.verify", Verified).ask(questions)
+    found: list[Verified] = Asking("trackhub.delivery.verify", Verified, scratch=True).ask(questions)
     return [*found, *(Verified(tracker=name, cannot="it was an object of the training process") for name in objects)]
 
 
@@ -112,7 +114,8 @@ def verify(folder: RunFolder, name: str, plugin: object, copy: Copy) -> Verified
     except Rebuild as rebuild:
         made.problem = f"it does not hold what was delivered: {rebuild}"
     if before and not made.agrees:
-        made.mends = f"mv {folder.cursor(name)} {folder.cursor(name)}.old; trackhub sync {folder.path} --to {name}"
+        path = str(folder.cursor(name))
+        made.mends = f"mv {quote(path)} {quote(path + '.old')}; trackhub sync {quote(str(folder.path))} --to {name}"
     if _bytes(folder.cursor(name)) != before:
         raise TrackhubError("it was delivered to meanwhile: ask again when that has ended")
     return made
@@ -195,7 +198,7 @@ def _bytes(path: Path) -> bytes:
 
 def main() -> None:
     """Answer the question on standard input."""
-    copy = Copy()
+    copy = Copy(Path(sys.argv[-1]))
 
     def find_out(orders: Orders, plugin: object) -> Verified:
         name = orders.trackers[0]
