@@ -31,7 +31,7 @@ class TemplateTracker:
     @hookimpl
     def on_run_start(self, run: RunInfo, state: Any) -> None:
         """Open the run: import your SDK here, and tell run.remember(run_id=...) what the platform calls it."""
-        self._file = AppendFile(run.path / self._options.file, state)
+        self._file = AppendFile(run.path / self._options.file, state, begins=b"[")
 
     @hookimpl
     def log_metrics_batch(self, rows: list[Row]) -> None:
