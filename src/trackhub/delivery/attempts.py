@@ -1,7 +1,7 @@
 """What happens when a hook raises: wait, try again, open anew, set aside, or give up. The whole policy is here.
 
-Retry, OSError    the backend is away: the same call again, for as long as it takes, with growing pauses; a plugin that
-                  can go back to its cursor is opened anew each time
+Retry, OSError    the backend is away: the same call again, for as long as it takes, with growing pauses, or when the
+                  backend asks for it; a plugin that can go back to its cursor is opened anew each time
 Rejected          the event is set aside (a batch is halved first, by the handover)
 anything else     three tries, then as Rejected; here, too, such a plugin is opened anew each time
 opening           five tries, then the tracker is parked
@@ -9,6 +9,7 @@ opening           five tries, then the tracker is parked
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import traceback
@@ -25,7 +26,10 @@ TRIES = 3
 OPENINGS = 5
 OPENING = ("opening", 0)
 FIRST_PAUSE = 0.5
+"""Seconds: also the shortest, whatever a backend asks for."""
 LONGEST_PAUSE = 60.0
+LONGEST_ASKED = 3600.0
+"""Seconds that a backend may ask for. It may be back earlier: `trackhub sync` tries at once."""
 
 
 class Reopen(Exception):  # noqa: N818 - steers the courier, is no error
@@ -95,6 +99,10 @@ class Attempts:
                     self._pause = FIRST_PAUSE
                 return
 
+    def forget(self) -> None:
+        """What failed so far is behind the cursor: it is not asked about any more."""
+        self._failures.clear()
+
     def _failed(self, key: tuple[str, int], tries: int, error: Exception) -> None:
         self._failures[key] += 1
         self._write_down(error)
@@ -107,7 +115,8 @@ class Attempts:
         place = traceback.extract_tb(error.__traceback__)[-1]
         if (place.filename, place.lineno) not in self._written_down:
             self._written_down.add((place.filename, place.lineno))
-            print(redact_text("".join(traceback.format_exception(error))), file=sys.stderr, end="", flush=True)
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # an SDK may have closed it
+                print(redact_text("".join(traceback.format_exception(error))), file=sys.stderr, end="", flush=True)
 
     def _go_back(self) -> None:
         """Nobody knows how much of a failed call arrived: a tracker that can forgets it, and is given it again."""
@@ -128,7 +137,7 @@ class Attempts:
         self._failures.pop(OPENING, None)
 
     def _wait(self, after: float | None, reason: str) -> None:
-        pause = self._pause if after is None else after
+        pause = self._pause if after is None else min(max(after, FIRST_PAUSE), LONGEST_ASKED)
         if after is None:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self._speak(Word(backing_off=pause, reason=reason))

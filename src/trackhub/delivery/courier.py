@@ -73,13 +73,17 @@ class Courier:
         Raises:
             Parked: the tracker does not open, or cannot make safe what it was given.
         """
+        rebuild = ""
         while True:
             try:
+                if rebuild:
+                    self._begin_again(rebuild)
+                    rebuild = ""
                 return self._session()
             except Reopen:
                 continue
-            except Rebuild as rebuild:
-                self._start_over(str(rebuild))
+            except Rebuild as asked:
+                rebuild = str(asked) or "as the tracker asked"
             except Stopped:
                 return False
 
@@ -101,6 +105,7 @@ class Courier:
 
     def _open(self) -> None:
         """A new plugin instance at the cursor."""
+        self._attempts.calling("__init__")
         plugin = self._attempts.plugin = self._make()
         self._tracker = Tracker(self._name, plugin, self._attempts.calling)
         self._cursor.rule = self._tracker.rule
@@ -143,6 +148,10 @@ class Courier:
         self._cursor.state = None
         cursors.store(self._path, self._cursor)
 
+    def _begin_again(self, why: str) -> None:
+        """`_start_over` with patience: the disk of the cursor may be full just now."""
+        self._attempts.open(lambda: self._start_over(why))
+
     def _flush_if_due(self) -> None:
         unsealed = self._cursor.handed != self._cursor.safe
         if (self._dirty or unsealed) and time.monotonic() - self._flushed_at >= FLUSH_EVERY:
@@ -157,12 +166,16 @@ class Courier:
     def _seal(self) -> None:
         """Ask for everything to be safe, and move the cursor if it is."""
         sealed, state = self._tracker.flush()
+        advances = sealed and self._cursor.safe.positions != self._cursor.handed.positions
         if sealed:
             self._cursor.state = state
             self._cursor.safe = self._cursor.handed.copy()
         if sealed or self._dirty:
             self._cursor.cost = self._spending.now()
             cursors.store(self._path, self._cursor)
+        if advances:
+            self._refused.clear()
+            self._attempts.forget()
         self._dirty = False
         self._flushed_at = time.monotonic()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from trackhub import making, registry
+from trackhub.delivery import groups
 from trackhub.delivery.attempts import Parked, words
 from trackhub.delivery.courier import Courier
 from trackhub.delivery.protocol import BUSY, Orders, Word
@@ -19,16 +21,18 @@ from trackhub.errors import TrackhubError
 from trackhub.layout import RunFolder
 from trackhub.locks import FileLock
 
+IMPORT_WITHIN = 150.0
+"""Seconds for the import of the plugin's module."""
 STOP_WITHIN = 5.0
 """Seconds that a courier has to stop at its next step before it ends hard."""
 
 
 def main() -> None:
     """Deliver as ordered on standard input."""
-    speak = _own_voice()
-    orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
+    speak, ear = _own_voice(), _own_ear()
+    orders = msgspec.json.decode(ear.readline(), type=Orders)
     stop = threading.Event()
-    threading.Thread(target=_end_with_parent, args=(stop,), name="trackhub-parent", daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(ear, stop), name="trackhub-parent", daemon=True).start()
     _be_modest()
     lock = FileLock(RunFolder(orders.folder).courier_lock(orders.trackers[0]))
     if not lock.acquire():
@@ -36,14 +40,16 @@ def main() -> None:
     try:
         speak(_deliver(orders, speak, stop))
     finally:
-        # A thread or exit hook that an SDK left behind must not keep a courier that is done.
+        # A thread or exit hook that an SDK left behind must not keep a courier that is done, nor a child outlive it.
         logging.shutdown()
+        groups.end_own()
         os._exit(0)
 
 
 def _deliver(orders: Orders, speak: Callable[[Word], None], stop: threading.Event) -> Word:
     name = orders.trackers[0]
     try:
+        speak(Word(hook="the import of its plugin", deadline=IMPORT_WITHIN))
         courier = Courier(RunFolder(orders.folder), name, _maker(name, orders), speak, stop)
         return Word(done=courier.deliver())
     except (Parked, TrackhubError) as error:
@@ -63,11 +69,13 @@ def _maker(name: str, orders: Orders) -> Callable[[], object]:
 
 def _own_voice() -> Callable[[Word], None]:
     """Words go to the pipe that was standard output; what an SDK prints goes to the log."""
-    voice = os.dup(1)
+    voice, owner = os.dup(1), os.getpid()
     os.dup2(2, 1)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
 
     def speak(word: Word) -> None:
+        if os.getpid() != owner:
+            os._exit(1)  # an SDK has forked in a hook, and its child came back: one courier is enough
         try:
             os.write(voice, msgspec.json.encode(word) + b"\n")
         except BrokenPipeError:
@@ -76,12 +84,22 @@ def _own_voice() -> Callable[[Word], None]:
     return speak
 
 
-def _end_with_parent(stop: threading.Event) -> None:
-    """Standard input closes when the supervisor is gone, or wants this courier to end."""
-    while os.read(0, 1024):
+def _own_ear() -> io.FileIO:
+    """Orders come through the pipe that was standard input; an SDK that asks a question reads nothing, at once."""
+    ear = io.FileIO(os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return ear
+
+
+def _end_with_parent(ear: io.FileIO, stop: threading.Event) -> None:
+    """The pipe closes when the supervisor is gone, or wants this courier to end, and with it what its SDK started."""
+    while ear.read(1024):
         pass
     stop.set()
     threading.Event().wait(STOP_WITHIN)
+    groups.end_own()
     os._exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -68,6 +69,7 @@ class Delivery:
             process = self._process
             if process is None or process.wait() == 0 or self._finishing:
                 return
+            self.forked()  # the pipe of the one that is gone
             time.sleep(0.2 * 2**restart)
             if self._finishing or not self._folder.journal.is_dir():
                 return
@@ -79,7 +81,8 @@ class Delivery:
     def forked(self) -> None:
         """In a forked child: let go of the pipe, whose closing tells the supervisor that the trainer is gone."""
         if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(OSError):  # whoever read it may be gone
+                self._process.stdin.close()
 
     def finish(self, timeout: float) -> None:
         """Wait for the deliveries at most `timeout` seconds, then leave them to finish alone."""

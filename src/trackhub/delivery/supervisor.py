@@ -68,6 +68,7 @@ class Supervisor:
         while not self._stop and not self._finished():
             for warden in self._wardens:
                 warden.look()
+            self._journal.retry()
             self._report()
             time.sleep(TICK)
         self._end(chores)

@@ -1,8 +1,13 @@
-"""Watches one courier: starts it, kills it past a deadline, starts it again, and parks it after a few tries."""
+"""Watches one courier: starts it, kills it past a deadline or a size, starts it again, and parks it after a few tries.
+
+A courier has a process group of its own inside the supervisor's session: what its SDK leaves running goes with it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +15,8 @@ import time
 import msgspec
 
 from trackhub.delivery import cursor as cursors
+from trackhub.delivery import groups
+from trackhub.delivery.memory import Memory
 from trackhub.delivery.protocol import Orders, TrackerStatus, Word
 from trackhub.delivery.spawn import command, environment, give
 from trackhub.errors import JournalError
@@ -41,6 +48,8 @@ class Warden:
         self._reached = -1
         self._start_at = 0.0
         self._last = Word()
+        self._killed = ""
+        self._memory = Memory()
 
     @property
     def at_rest(self) -> bool:
@@ -60,41 +69,59 @@ class Warden:
             self._listen()
             self._ended(self._process.returncode)
         elif self._deadline and time.monotonic() > self._deadline:
-            self._say("delivering", f"{self.status.hook} did not return in time: killed and started again")
-            self._process.kill()
-            self._deadline = 0.0
+            self._kill(f"{self.status.hook or 'its process'} did not return in time: killed and started again")
+        elif too_much := self._memory.too_much(self._process.pid):
+            self._kill(f"{too_much}: killed and started again")
+
+    def _kill(self, why: str) -> None:
+        """End a courier that does not behave; what follows is decided when it is gone."""
+        assert self._process is not None  # noqa: S101 - only asked while it runs
+        self._killed, self._deadline = why, 0.0
+        groups.kill(self._process)
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
+        try:
+            self._process = self._spawned()
+        except OSError as error:
+            self._killed = f"its process could not be started: {error}"
+            self._died(0)
+            return
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        os.set_blocking(self._process.stdout.fileno(), False)
+        give(self._process, self._orders)
+        self._last, self._heard, self._deadline, self._killed = Word(), b"", 0.0, ""
+        self.status.pid = self._process.pid
+
+    def _spawned(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             command("trackhub.delivery.courier_main", self.name),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=sys.stderr,
             env=environment(),
             cwd="/",
+            **groups.OWN,
         )
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        os.set_blocking(self._process.stdout.fileno(), False)
-        give(self._process, self._orders)
-        self._last, self._heard, self._deadline = Word(), b"", 0.0
-        self.status.pid = self._process.pid
 
     def _listen(self) -> None:
         assert self._process is not None and self._process.stdout is not None  # noqa: S101 - only asked while it runs
         while chunk := self._process.stdout.read(1 << 16):
             *lines, self._heard = (self._heard + chunk).split(b"\n")
             for line in lines:
-                self._hear(msgspec.json.decode(line, type=Word))
+                with contextlib.suppress(msgspec.DecodeError):  # an SDK may write to whatever is open
+                    self._hear(msgspec.json.decode(line, type=Word))
 
     def _hear(self, word: Word) -> None:
         self._last = word
         now = time.monotonic()
         self._deadline = now + word.deadline if word.deadline else 0.0
-        if word.backing_off:
+        if word.done or word.parked:
+            self._deadline = now + STOP_WITHIN
+        elif word.backing_off:
             self._say("backing off", word.reason)
         elif word.hook:
             self._calls(word.hook)
-        elif not word.done and not word.parked:
+        else:
             self._say("delivering", "", keep_reason=True)
             self.status.hook = ""
 
@@ -126,7 +153,7 @@ class Warden:
         self._reached = max(reached, self._reached)
         self.status.restarts += 1
         hook = f" in {self.status.hook}" if self.status.hook else ""
-        reason = self.status.reason or f"its process ended with exit code {code}{hook}; see delivery/delivery.log"
+        reason = self._killed or f"its process ended with {ending(code)}{hook}; see delivery/delivery.log"
         if self._failures >= TRIES:
             self._say("parked", f"{reason} ({TRIES} times in a row)")
             return
@@ -142,6 +169,7 @@ class Warden:
 
     def _forget(self) -> None:
         if self._process is not None:
+            groups.kill(self._process)  # an SDK may have left processes
             for pipe in (self._process.stdin, self._process.stdout):
                 _close(pipe)
             self._process.wait()
@@ -159,12 +187,20 @@ class Warden:
         try:
             self._process.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            groups.kill(self._process)
             self.status.reason = f"{self.status.hook or 'its process'} did not return when it was asked to stop"
         self._listen()
         done = self._last.done
         self._forget()
         self._say("delivered" if done else "stopped", "" if done else self.status.reason)
+
+
+def ending(code: int) -> str:
+    """How a process ended, in words."""
+    try:
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
 
 
 def _close(pipe: object) -> None:
