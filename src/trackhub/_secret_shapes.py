@@ -20,7 +20,7 @@ _HOOKS = r"hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks|open-api
 
 _SHAPES: tuple[tuple[str, str], ...] = (
     ("PRIVATE KEY", rf"(?s)-----BEGIN {_PEM}.*?(?:-----END {_PEM}|\Z)"),
-    ("://", r"(://[^\s/:@?#\"'<>]*:)(?!\d{1,5}(?:[/?#,;]|$))[^\s/\"'<>`]+(?=@(?!sha256:))"),
+    (":/", r"(:/{1,2}[^\s/:@?#\"'<>]*:)(?!\d{1,5}(?:[/?#,;]|$))[^\s/\"'<>`]+(?=@(?!sha256:))"),
     ("://", r"(://)[A-Za-z0-9_-]{20,}+(?=@)"),
     ("=", rf"(?i)([?&]{_SIGNATURES}=)[^\s&\"'<>#]+"),
     ("/", rf"((?:{_HOOKS})/)[\w/-]{{8,}}"),
@@ -78,6 +78,21 @@ def hide_shapes(text: str) -> str:
         if hint in text:
             text = _replace(pattern, text)
     return text
+
+
+def begins_key(line: str) -> bool:
+    """Whether a private key begins in `line`."""
+    return "PRIVATE KEY" in line and _compiled(rf"-----BEGIN {_PEM}").search(line) is not None
+
+
+def ends_key(line: str) -> bool:
+    """Whether a private key ends in `line`."""
+    return "PRIVATE KEY" in line and _compiled(rf"-----END {_PEM}").search(line) is not None
+
+
+def is_of_key(line: str) -> bool:
+    """Whether `line` can be one from the middle of a private key: base64, or a header such as `Proc-Type: 4`."""
+    return _compiled(r"[^A-Za-z0-9+/=]*[A-Za-z0-9+/=]*\W*|[A-Za-z-]{1,40}: [\w,-]*").fullmatch(line) is not None
 
 
 def holds_aws_id(text: str) -> bool:

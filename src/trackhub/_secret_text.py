@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from trackhub._secret_known import hide_known
 from trackhub._secret_names import NONE, REDACTED, hides, strength
 from trackhub._secret_shapes import hide_shapes
 
@@ -28,7 +29,8 @@ _BARE = (
 )
 _ELSEWHERE = r"\[redacted\]|os\.environ|os\.getenv|\$\{[\w.:]{1,200}\}"
 """A value that is gone already, or is looked up when it is needed."""
-_REST_OF_LINE = r"[^\"'`\r\n]*+"
+_REST_OF_LINE = r"(?:[^\"'`\r\n]|(?<=[=:])[\"'`][^\"'`\r\n]*+[\"'`]?)*+"
+"""Up to a quote that closes what surrounds it; one behind `=` or `:` opens a value of its own."""
 
 _HINTS = r"(?i)pass|pwd|secret|token|key|auth|cred|cookie|bearer|pat\b|密码|口令|密钥|令牌"
 
@@ -49,7 +51,7 @@ def redact_text(text: str) -> str:
 
 
 def _redact_once(text: str) -> str:
-    text = hide_shapes(text)
+    text = hide_shapes(hide_known(text))
     if _compiled(_HINTS).search(text) is None:
         return text
     for hint, pattern in (("", _ASSIGNMENT), ("--", _OPTION), ("assword", _NETRC)):

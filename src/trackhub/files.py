@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from trackhub.layout import safe_name
+from trackhub.secrets import redact_text
 
 
 def sync(path: Path) -> None:
@@ -42,7 +43,7 @@ def keep(source: Path, target: Path) -> Path | None:
 def keep_named(source: str | os.PathLike[str], name: str | None, folder: Path) -> Path | None:
     """`keep` the file under `name` (its own by default) in `folder`, whatever the name says never outside of it."""
     try:
-        parts = Path(name or Path(source).name).parts
+        parts = Path(redact_text(str(name or Path(source).name))).parts
     except TypeError:
         return None
     return keep(Path(source), folder.joinpath(*map(safe_name, parts)))

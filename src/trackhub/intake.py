@@ -8,6 +8,7 @@ from typing import Any
 
 from trackhub.errors import InvalidValue
 from trackhub.journal.format import escape_key, spell
+from trackhub.secrets import redact_text
 from trackhub.tensors import Copy, on_device
 
 PLAIN = frozenset({float, int})
@@ -74,7 +75,7 @@ class Intake:
             if not isinstance(key, str):
                 self.bad(shown(key), f"a metric's key is a string, not {type(key).__name__}", value, step)
             elif isinstance(value, Mapping):
-                self._collect(row, f"{prefix}{key}/", value, step)
+                self._collect(row, f"{prefix}{redact_text(key)}/", value, step)
             else:
                 self._take(row, prefix + key, value, step)
 
@@ -102,7 +103,7 @@ class Intake:
     def _known(self, key: str) -> str:
         if key in self.known_keys:
             return key
-        escaped = escape_key(key)
+        escaped = escape_key(redact_text(key))
         if escaped == key:
             self.known_keys.add(key)
         return escaped

@@ -12,14 +12,18 @@ from trackhub.delivery.facade import HOOKS, Tracker
 from trackhub.errors import ConfigError
 from trackhub.plugin import Options, Uploads
 from trackhub.registry import meant
+from trackhub.secrets import hide
 
 
 def make(name: str, plugin_class: type, given: dict[str, Any]) -> object:
     """An instance of the plugin class, with its options checked and converted.
 
+    From then on, this process hides the credentials among them wherever they occur.
+
     Raises:
         ConfigError: an option that does not exist, or of the wrong type; all of them at once.
     """
+    hide(given)
     options_class: type[Options] | None = getattr(plugin_class, "Options", None)
     if options_class is None and not given:
         return plugin_class()

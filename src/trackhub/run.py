@@ -13,10 +13,10 @@ from trackhub import files
 from trackhub.endings import forget, how, opened, watch
 from trackhub.events import STATUSES, Artifact, Checkpoint, Event, Media, Message, Metrics, Params, Rejected, RunEnded
 from trackhub.intake import PLAIN, Intake, copies_in, shown
-from trackhub.journal.format import jsonable
+from trackhub.journal.format import storable
 from trackhub.journal.writing import Closed, JournalWriter, new_header
 from trackhub.layout import RunFolder, find_run
-from trackhub.secrets import redact, redact_text
+from trackhub.secrets import LineByLine, redact_text
 from trackhub.tell import tell
 from trackhub.tensors import Deferred
 
@@ -66,6 +66,7 @@ class Run:
         self._known = self._intake.known_keys
         self._console: ConsoleLines | None = None
         self._deferred = Deferred()
+        self._lines = LineByLine()
 
     @classmethod
     def join(cls, path: str, rank: int = 0) -> Run:
@@ -126,11 +127,11 @@ class Run:
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Add to the configuration. Values that look like credentials are redacted before they are written."""
         if self._intake.is_mapping("log_params", params, None):
-            self._append(Params, params=jsonable(redact(dict(params))))
+            self._append(Params, params=storable(dict(params)))
 
     def log_message(self, text: str, level: str = "info") -> None:
         """Log a line for people; an alert is a message with the level "warning" or "error"."""
-        self._append(Message, text=jsonable(redact_text(str(text))), level=str(level))
+        self._append(Message, text=storable(str(text)), level=storable(str(level)))
 
     def log_media(self, media: Mapping[str, Any], step: int | None = None) -> None:
         """Log pictures, sound, tables and the like; each becomes a file in `media/`, before this returns.
@@ -156,17 +157,19 @@ class Run:
             self._console = ConsoleLines(self._printed)
 
     def _printed(self, line: str, source: str) -> None:
-        self._append(Message, text=jsonable(redact_text(line)), source=source)
+        if text := self._lines.redact(line, source):
+            self._append(Message, text=storable(text), source=source)
 
     def log_artifact(self, path: str | os.PathLike[str], name: str | None = None, **metadata: Any) -> None:
         """Keep a file with the run: hard-linked (or copied) under `artifacts/`, so that it outlives the original."""
+        name = storable(name)
         kept = files.keep_named(path, name, self._folder.artifacts)
         if kept is None:
             self._intake.bad(str(path), "the file does not exist, or cannot be read or kept", path, None)
             return
         relative = kept.relative_to(self.path).as_posix()
         size = kept.stat().st_size
-        self._append(Artifact, name=name or kept.name, path=relative, size=size, metadata=jsonable(redact(metadata)))
+        self._append(Artifact, name=name or kept.name, path=relative, size=size, metadata=storable(metadata))
 
     def save_checkpoint(
         self, path: str | os.PathLike[str], step: int | None = None, metrics: Mapping[str, Any] | None = None
@@ -204,7 +207,7 @@ class Run:
 
     def _refuse(self, key: str, reason: str, value: Any, step: int | None) -> None:
         looks = redact_text(shown(value))[:200]
-        self._append(Rejected, key=jsonable(key[:1000]), reason=reason, value=looks, step=step)
+        self._append(Rejected, key=storable(key)[:1000], reason=storable(reason), value=looks, step=step)
 
     def _over(self, line: str) -> None:
         self._intake.strict(line)
@@ -260,7 +263,7 @@ class Run:
             status, reason = "finished", reason or str(status)
         owns = os.getpid() == self._owner
         if owns and self._header.rank == 0:
-            self._append(RunEnded, status=status, reason=redact_text(reason)[:2000])
+            self._append(RunEnded, status=status, reason=storable(reason)[:2000])
         if self._writer is not None:
             self._writer.close()
         self._writer, self.status = Closed(self._over, f"run {self.name} is {status}, and logs no more"), status

@@ -10,11 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from trackhub._secret_known import hide
 from trackhub._secret_names import REDACTED, hides, is_secret_name
-from trackhub._secret_shapes import hide_aws_secrets, holds_aws_id
+from trackhub._secret_shapes import begins_key, ends_key, hide_aws_secrets, holds_aws_id, is_of_key
 from trackhub._secret_text import redact_text
 
-__all__ = ["REDACTED", "is_secret_name", "redact", "redact_argv", "redact_environ", "redact_text"]
+__all__ = [
+    "REDACTED",
+    "LineByLine",
+    "hide",
+    "is_secret_name",
+    "redact",
+    "redact_argv",
+    "redact_environ",
+    "redact_text",
+]
 
 _DEEPEST = 64
 _CYCLE = "[cycle]"
@@ -32,6 +42,29 @@ def redact(value: Any, key: str = "") -> Any:
         key: the name that `value` stands under, dotted if nested ("hub.token").
     """
     return _Walk().redact(value, key, 0)
+
+
+class LineByLine:
+    """Lines of which nobody sees the whole: a private key hides from its first line to its last."""
+
+    def __init__(self) -> None:
+        self._inside: set[str] = set()
+
+    def redact(self, line: str, source: str = "") -> str:
+        """`line` without credentials; "" inside a private key, whose first line stands for all of it.
+
+        Args:
+            line: the next line.
+            source: where it comes from: a key of one source does not hide another's lines.
+        """
+        if source in self._inside:
+            if ends_key(line) or not is_of_key(line):
+                self._inside.discard(source)
+            if ends_key(line) or is_of_key(line):
+                return ""
+        if begins_key(line) and not ends_key(line):
+            self._inside.add(source)
+        return redact_text(line)
 
 
 def redact_argv(argv: Sequence[str]) -> list[str]:

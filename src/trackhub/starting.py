@@ -13,13 +13,13 @@ from trackhub import ranks
 from trackhub.endings import watch
 from trackhub.errors import ConfigError, JournalError
 from trackhub.events import WITHOUT_A_WORD, Params, Rewind, RunEnded, RunStarted
-from trackhub.journal.format import jsonable
+from trackhub.journal.format import storable
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder, find_run, safe_name
 from trackhub.layout import runs_dir as resolve_runs_dir
 from trackhub.local import OBJECT
 from trackhub.run import Run
-from trackhub.secrets import redact, redact_argv
+from trackhub.secrets import hide, redact_argv
 from trackhub.settings import Selection, Trackers, check_best, disclosed, found, seconds, select
 from trackhub.tell import tell
 
@@ -71,25 +71,26 @@ def start(
     if joined := ranks.joined(resolve_runs_dir(runs_dir)):
         return Run.join(*joined)
     selection, mode = _checked(select(trackers, options), best), _mode(delivery)
-    folder = _new_folder(resolve_runs_dir(runs_dir), str(name or "run"))
+    hide(selection.options)
+    folder = _new_folder(resolve_runs_dir(runs_dir), storable(str(name or "run")))
     header = new_header(os.urandom(8).hex(), folder.path.name)
     writer = JournalWriter(folder.rank_journal(0), header, trouble=tell)
     writer.append(
         RunStarted,
-        project=project,
+        project=storable(project),
         trackers=selection.names,
-        options=jsonable(redact(selection.options)),
+        options=storable(selection.options),
         sources=selection.sources,
-        tags=tuple(map(str, tags)),
-        notes=notes,
-        group=group,
-        job_type=job_type,
-        best=dict(best or {}),
+        tags=tuple(storable(str(tag)) for tag in tags),
+        notes=storable(notes),
+        group=storable(group),
+        job_type=storable(job_type),
+        best=storable(dict(best or {})),
         argv=tuple(redact_argv(sys.argv)),
         cwd=_cwd(),
     )
     if config:
-        writer.append(Params, params=jsonable(redact(dict(config))))
+        writer.append(Params, params=storable(dict(config)))
     run = _running(folder, writer, selection, finish_timeout, mode)
     if os.environ.get("TRACKHUB_CONSOLE", "") not in ("", "0") if console is None else console:
         run.capture_console()
@@ -128,6 +129,7 @@ def resume(
         raise ConfigError(f"run {before.name} is still being written by process {before.pid}: end it first")
     selection = _checked(_as_before(before, options) if trackers is None else select(trackers, options))
     mode = _mode(delivery)
+    hide(selection.options)
     retire(folder)
     _bury(folder, before)
     if step is not None:
@@ -140,7 +142,7 @@ def resume(
         project=before.project,
         trackers=selection.names,
         attempt=attempt,
-        options=jsonable(redact(selection.options)),
+        options=storable(selection.options),
         sources=selection.sources,
         tags=before.tags,
         argv=tuple(redact_argv(sys.argv)),

@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trackhub.secrets import REDACTED, is_secret_name, redact, redact_argv, redact_environ, redact_text
+from trackhub.journal.format import storable
+from trackhub.secrets import (
+    REDACTED,
+    LineByLine,
+    hide,
+    is_secret_name,
+    redact,
+    redact_argv,
+    redact_environ,
+    redact_text,
+)
 
 HEX = "0123456789abcdef0123456789abcdef01234567"
 BODY = "Zx9Qw3Er7Ty1Ui5Op2As6Df8Gh4Jk0LzXcVbNm13579"
@@ -58,6 +68,7 @@ IN_TEXT = {
     "cookie": ("Cookie: theme=dark; session=s3ss10n", "theme=dark; session=s3ss10n"),
     "url userinfo": ("postgres://user:hunter2@host/db", "hunter2"),
     "url with an odd password": ("mysql://u:p@ss#w?rd@host:3306/db", "p@ss#w?rd"),
+    "url that became a path": ("s3:/key:hunter2@bucket/x", "hunter2"),
     "url with a numeric password": ("redis://:12345@host:6379/0", "12345"),
     "slack hook": (f"POST https://hooks.slack.com/services/T000/B000/{BODY}", f"T000/B000/{BODY}"),
     "token as the user": (f"https://{HEX}@sentry.io/1", HEX),
@@ -326,6 +337,68 @@ def test_a_deep_or_much_shared_structure_ends() -> None:
         shared = {"left": shared, "right": shared}
     assert REDACTED in repr(redact(deep))
     assert redact(shared).keys() == {"left", "right"}
+
+
+def test_what_the_environment_keeps_secret_goes_wherever_it_occurs(monkeypatch: pytest.MonkeyPatch) -> None:
+    value, phrase = "correct7horse9battery", "a plain word"
+    for name, text in {
+        "MY_PASSWORD": value,
+        "SECRET_PHRASE": phrase,
+        "API_KEY": "short1",
+        "TOKEN_FILE": "/etc/x7token",
+    }.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setattr("trackhub._secret_known._LOOK_EVERY", 0.0)
+    assert redact_text(f"it printed {value}.") == f"it printed {REDACTED}."
+    assert redact({"x": [value], value: 1}) == {"x": [REDACTED], REDACTED: 1}
+    for harmless in (phrase, "short1", "/etc/x7token"):
+        assert redact_text(f"it printed {harmless}.") == f"it printed {harmless}."
+
+
+def test_the_credentials_among_options_go_wherever_they_occur() -> None:
+    hide(
+        {
+            "tracker": {
+                "api_key": "0ptionKey0001",
+                "url": "http://host:5000",
+                "headers": {"Authorization": "Bearer b34rer0000000"},
+            }
+        }
+    )
+    text = "401 for 0ptionKey0001 and b34rer0000000 at http://host:5000"
+    assert redact_text(text) == f"401 for {REDACTED} and {REDACTED} at http://host:5000"
+
+
+def test_a_private_key_line_by_line_is_hidden_to_its_end() -> None:
+    lines = LineByLine()
+    found = [lines.redact(line, "stdout") for line in ["before", *PEM.splitlines(), "after"]]
+    assert [line for line in found if line] == ["before", REDACTED, "after"]
+    assert PEM_BODY not in "".join(found)
+
+
+def test_a_private_key_that_is_cut_off_hides_no_more_than_itself() -> None:
+    lines = LineByLine()
+    assert lines.redact("-----BEGIN PRIVATE KEY-----", "stdout") == REDACTED
+    assert lines.redact(PEM_BODY, "stdout") == ""
+    assert lines.redact("epoch 3, loss 0.25", "stderr") == "epoch 3, loss 0.25"
+    assert lines.redact("epoch 3, loss 0.25", "stdout") == "epoch 3, loss 0.25"
+    assert lines.redact(PEM_BODY, "stdout") == PEM_BODY
+
+
+def test_the_text_of_an_object_loses_its_credentials_too() -> None:
+    from argparse import Namespace
+
+    assert storable({"args": Namespace(lr=1, api_key="hunter2", path="/x")}) == {
+        "args": f"Namespace(lr=1, api_key='{REDACTED}', path='/x')"
+    }
+
+
+def test_a_header_hides_the_quoted_value_that_it_runs_into() -> None:
+    text = "Authorization: Bearer abc and export DB_PASSWORD='hunter2'"
+    assert "hunter2" not in redact_text(text)
+    assert (
+        redact_text("""{'Authorization': 'Bearer abc', 'x': 'y'}""") == f"{{'Authorization': '{REDACTED}', 'x': 'y'}}"
+    )
 
 
 HOSTILE = [

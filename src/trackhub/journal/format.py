@@ -13,6 +13,7 @@ import msgspec
 
 from trackhub.errors import JournalError
 from trackhub.events import FORMAT, AnyEvent, Event, Header
+from trackhub.secrets import redact
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode: Callable[[bytes], Event] = msgspec.json.Decoder(AnyEvent).decode
@@ -74,6 +75,11 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     return value if value is None or isinstance(value, bool | int) else jsonable(_plain(value))
+
+
+def storable(value: Any) -> Any:
+    """`jsonable`, without credentials: also those in the text of an object that `value` contains."""
+    return redact(jsonable(redact(value)))
 
 
 def _plain(value: Any) -> Any:

@@ -28,7 +28,7 @@ def kept(given: Any, step: int, folder: RunFolder, intake: Intake) -> Iterator[d
         except Exception as error:  # noqa: BLE001 - whatever an encoder raises must not end a training
             intake.bad(key, _reason(error), value, step)
         else:
-            yield {"key": escape_key(key), "step": step, "caption": jsonable(caption), **fields}
+            yield {"key": escape_key(redact_text(key)), "step": step, "caption": jsonable(caption), **fields}
 
 
 def _named(
@@ -45,7 +45,7 @@ def _named(
         elif not items:
             intake.tell("empty", prefix + name, f"log_media got nothing under {(prefix + name)[:80]!r}: nothing to log")
         else:
-            yield from _named(f"{prefix}{name}/", items, step, intake, depth + 1)
+            yield from _named(f"{prefix}{redact_text(name)}/", items, step, intake, depth + 1)
 
 
 def _stored(encoded: Encoded, folder: RunFolder) -> dict[str, Any]:
