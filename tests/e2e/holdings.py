@@ -14,8 +14,8 @@ import wandb_reader
 from test_three_trackers import of_csv, of_journal, of_jsonl
 from trackhub_mlflow import MlflowTracker
 
+from trackhub.checking.points import narrowed, same_number
 from trackhub.delivery.mapping import Mapper
-from trackhub.testing.expected import narrowed, same_number
 
 Point = tuple[str, int, float, float]
 """Key, step, value, Unix seconds."""

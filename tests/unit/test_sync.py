@@ -20,10 +20,10 @@ from rich.console import Console
 import trackhub
 from tests.unit.test_cli import call
 from trackhub import Run
+from trackhub.checking.preview import FIRST, Preview, preview, previews
 from trackhub.cli.tables import progress_lines, receipt_table, size
 from trackhub.cli.tables_preview import preview_table
 from trackhub.delivery import cursor as cursors
-from trackhub.delivery.preview import FIRST, Preview, preview, previews
 from trackhub.delivery.progress import Glance, glance, unread
 from trackhub.delivery.receipt import Receipt, receipts, supervisor_status
 from trackhub.delivery.sync import sync

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from trackhub.checking.owed import Owed
+from trackhub.checking.points import SHOWN, Column, Comparison, Point, narrowed
 from trackhub.delivery.cursor import Cursor
-from trackhub.delivery.owed import Owed
-from trackhub.delivery.points import SHOWN, Column, Comparison, Point, narrowed
 from trackhub.plugin import Limits, hookimpl
 from trackhub.testing import SomeJournal
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from trackhub.cli.common import add_json, add_runs_dir, add_tracker_options, print_json
 
 if TYPE_CHECKING:
+    from trackhub.checking.verify import Verified
     from trackhub.delivery.cost_of_calls import RunCost
     from trackhub.delivery.receipt import Receipt
-    from trackhub.delivery.verify import Verified
     from trackhub.journal.state import State
     from trackhub.layout import RunFolder
 
@@ -70,7 +70,7 @@ def _show(folder: RunFolder, now: State, trackers: list[Receipt], cost: RunCost)
 
 def _verify(folder: RunFolder, options: dict[str, dict[str, Any]], as_json: bool) -> list[Verified] | None:
     """What the trackers hold, shown; None where it cannot be asked now."""
-    from trackhub.delivery.verify import verify_all
+    from trackhub.checking.verify import verify_all
     from trackhub.errors import ConfigError, TrackhubError
 
     try:

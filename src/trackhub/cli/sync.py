@@ -101,7 +101,7 @@ def _dry_run(
     folders: list[RunFolder], to: str | None, options: dict[str, Any], arguments: argparse.Namespace, all_of_them: bool
 ) -> int:
     """Show what a sync would do. Returns 1 where a tracker could not be delivered to."""
-    from trackhub.delivery.preview import previews
+    from trackhub.checking.preview import previews
 
     found = [(folder, previews(folder, to, options, arguments.jobs)) for folder in folders]
     shown = [(folder, some) for folder, some in found if not all_of_them or any(one.anything for one in some)]

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from rich.markup import escape
 from rich.table import Table
 
+from trackhub.checking.preview import Preview, Sort
+from trackhub.checking.verify import Verified
 from trackhub.cli.console import table
 from trackhub.cli.tables import plain, size
-from trackhub.delivery.preview import Preview, Sort
-from trackhub.delivery.verify import Verified
 
 
 def preview_table(previews: Iterable[Preview], title: str) -> Table:

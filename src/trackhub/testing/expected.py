@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Iterable
 from typing import Any
 
+from trackhub.checking.points import narrowed, same_number
 from trackhub.delivery.facade import Tracker
 from trackhub.delivery.mapping import Mapper
 
@@ -37,16 +36,6 @@ def in_order(tracker: Tracker, points: list[Point]) -> list[Point]:
     return sorted(points, key=lambda point: (round(point[2], 3), point[0], point[1]))
 
 
-def narrowed(value: float, bits: int) -> float:
-    """`value` as a float of this width holds it."""
-    if bits == 64 or not math.isfinite(value):
-        return value
-    try:
-        return float(struct.unpack("f", struct.pack("f", value))[0])
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
 def _repeated(points: list[Point], rule: str) -> list[Point]:
     """What is left of points that share a step: all, the first, or the last."""
     if rule == "keep":
@@ -73,10 +62,3 @@ def _first(wanted: list[Point], stored: list[Point], time_step: float) -> str:
 def _same(wanted: Point, stored: Point, time_step: float) -> bool:
     close = abs(wanted[2] - stored[2]) <= (time_step + ULP if time_step else 0.0)
     return wanted[0] == stored[0] and close and same_number(wanted[1], stored[1])
-
-
-def same_number(one: float, other: float) -> bool:
-    """Whether two numbers are equal to the last bit; NaN equals NaN, and -0.0 is not 0.0 unless a whole number."""
-    if one != one or other != other:
-        return one != one and other != other
-    return one == other and (one != 0 or math.copysign(1, one) == math.copysign(1, other))

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from trackhub import files, registry
+from trackhub.checking.asking import Answer, Asking, answer
+from trackhub.checking.paper import Paper, handover
 from trackhub.delivery import cursor as cursors
-from trackhub.delivery.asking import Answer, Asking, answer
 from trackhub.delivery.cursor import Cursor, Progress
 from trackhub.delivery.handover import Handover
-from trackhub.delivery.paper import Paper, handover
 from trackhub.delivery.protocol import Orders
 from trackhub.delivery.subjects import stays
 from trackhub.delivery.sync import asked_for, one_by_one
@@ -83,7 +83,7 @@ def previews(
         JournalError: the run cannot be read.
     """
     orders = asked_for(folder, state(folder), to, options or {})
-    found: list[Preview] = Asking("trackhub.delivery.preview", Preview, jobs).ask(one_by_one(orders))
+    found: list[Preview] = Asking("trackhub.checking.preview", Preview, jobs).ask(one_by_one(orders))
     return found
 
 

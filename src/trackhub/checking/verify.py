@@ -16,16 +16,16 @@ from typing import Any
 import msgspec
 
 from trackhub import registry
+from trackhub.checking.asking import Alarm, Answer, Asking, answer
+from trackhub.checking.owed import Owed
+from trackhub.checking.points import SHOWN, Column, Comparison, Point
+from trackhub.checking.tracker_copy import CopiedRun, Copy
 from trackhub.delivery import cursor as cursors
-from trackhub.delivery.asking import Alarm, Answer, Asking, answer
 from trackhub.delivery.cursor import Cursor
 from trackhub.delivery.facade import Tracker
-from trackhub.delivery.owed import Owed
-from trackhub.delivery.points import SHOWN, Column, Comparison, Point
 from trackhub.delivery.protocol import Orders
 from trackhub.delivery.receipt import delivering, receipts
 from trackhub.delivery.sync import one_by_one, orders_for
-from trackhub.delivery.tracker_copy import CopiedRun, Copy
 from trackhub.errors import TrackhubError
 from trackhub.journal.following import Follower
 from trackhub.journal.state import state
@@ -83,7 +83,7 @@ def verify_all(folder: RunFolder, options: Mapping[str, Mapping[str, Any]] | Non
     objects = [name for name in asked if run.sources.get(name) == OBJECT]
     names = tuple(name for name in asked if name not in objects)
     questions = one_by_one(orders_for(folder, run, names, options or {}))
-    found: list[Verified] = Asking("trackhub.delivery.verify", Verified, scratch=True).ask(questions)
+    found: list[Verified] = Asking("trackhub.checking.verify", Verified, scratch=True).ask(questions)
     return [*found, *(Verified(tracker=name, cannot="it was an object of the training process") for name in objects)]
 
 

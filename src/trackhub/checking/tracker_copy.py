@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from trackhub.delivery.paper import ReadOnlyRun
+from trackhub.checking.paper import ReadOnlyRun
 from trackhub.layout import RunFolder
 
 _OURS = ("journal", "delivery", "checkpoints", "media", "artifacts", "logs", "final_model")

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from trackhub.checking.paper import Paper, handover
+from trackhub.checking.points import Column, narrowed
 from trackhub.delivery.cursor import Cursor, Progress
-from trackhub.delivery.paper import Paper, handover
-from trackhub.delivery.points import Column, narrowed
 from trackhub.journal.following import Follower
 from trackhub.layout import RunFolder
 from trackhub.plugin import Row
