@@ -174,20 +174,6 @@ def seconds(variable: str, default: float) -> float:
     return value
 
 
-def check_trackers(trackers: Trackers, options: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
-    """Everything that is wrong with the trackers that were asked for, in words; empty if nothing is.
-
-    The plugin modules are loaded in a process of their own, so that this one stays free of them.
-    """
-    try:
-        selection = found(select(trackers, options))
-    except ConfigError as error:
-        return list(error.problems)
-    from trackhub.delivery.verdict import ask
-
-    return ask(selection)
-
-
 def found(selection: Selection) -> Selection:
     """The selection with a source for each tracker that is not installed, but lies beside the script.
 

@@ -14,9 +14,10 @@ import pytest
 import trackhub
 from trackhub import ConfigError, local
 from trackhub.delivery.sync import sync
+from trackhub.delivery.verdict import check_trackers
 from trackhub.layout import RunFolder, all_runs
 from trackhub.plugin import Retry, hookimpl
-from trackhub.settings import check_trackers, select
+from trackhub.settings import select
 
 MODULE = """
 from helper_beside import ending

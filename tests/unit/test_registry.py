@@ -12,8 +12,8 @@ import pytest
 
 import trackhub
 from trackhub import ConfigError
+from trackhub.delivery.verdict import check_trackers
 from trackhub.registry import check_names, installed
-from trackhub.settings import check_trackers
 from trackhub.testing import install, on_path
 
 PLUGINS = {

@@ -9,7 +9,8 @@ import pytest
 
 import trackhub
 from trackhub import ConfigError
-from trackhub.settings import check_trackers, parse_tracker_options, select
+from trackhub.delivery.verdict import check_trackers
+from trackhub.settings import parse_tracker_options, select
 
 
 @pytest.fixture

@@ -21,15 +21,17 @@ import trackhub
 from tests.unit.test_cli import call
 from trackhub import Run
 from trackhub.checking.preview import FIRST, Preview, preview, previews
-from trackhub.cli.tables import progress_lines, receipt_table, size
+from trackhub.cli.tables import receipt_table
 from trackhub.cli.tables_preview import preview_table
 from trackhub.delivery import cursor as cursors
-from trackhub.delivery.progress import Glance, glance, unread
+from trackhub.delivery.glance import Glance, glance, unread
+from trackhub.delivery.progress import progress_lines
 from trackhub.delivery.receipt import Receipt, receipts, supervisor_status
 from trackhub.delivery.sync import sync
 from trackhub.delivery.sync_all import sync_all
 from trackhub.layout import RunFolder, all_runs
 from trackhub.plugin import Limits, Uploads, hookimpl
+from trackhub.showing.words import size
 from trackhub.testing import SomeJournal
 
 SIX = ("csv", "jsonl", "tensorboard", "swanlab", "mlflow", "wandb")

@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _work(request: Request, waiting: MemoryHandler) -> None:
-    from trackhub.cli.console import console
+    from trackhub.showing.console import console
     from trackhub_trainer import quiet
     from trackhub_trainer.preparing import prepare
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from trackhub.cli.console import table
 from trackhub.settings import select
+from trackhub.showing.console import table
 from trackhub_trainer import checkpoints, machine, model
 from trackhub_trainer.preparing import Job
 

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from trackhub.delivery.verdict import check_trackers
 from trackhub.errors import ConfigError
 from trackhub.layout import runs_dir
 from trackhub.secrets import REDACTED
-from trackhub.settings import check_trackers, parse_tracker_options, select
+from trackhub.settings import parse_tracker_options, select
 from trackhub_trainer import data, model, schedule
 from trackhub_trainer.config import Config
 from trackhub_trainer.data import Data

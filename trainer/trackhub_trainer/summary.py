@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from trackhub.cli.console import table
 from trackhub.cli.tables import receipt_table
+from trackhub.showing.console import table
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.train import Outcome
 

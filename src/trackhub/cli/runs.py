@@ -43,13 +43,13 @@ def _words(one: State) -> str:
     """The trackers, and why the run ended as it did: below them on a screen, behind them in a pipe."""
     from rich.markup import escape
 
-    from trackhub.cli.console import console
+    from trackhub.showing.console import console
 
     return escape(("\n" if console.is_terminal else "; ").join(filter(None, (", ".join(one.trackers), one.reason))))
 
 
 def _show(found: list[State], base: str) -> None:
-    from trackhub.cli.console import console, table
+    from trackhub.showing.console import console, table
 
     colours = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "unreadable": "red"}
     listing = table("name", "status", "started", "last step", "trackers", numbers=("last step",))

@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _show(folder: RunFolder, now: State, trackers: list[Receipt], cost: RunCost) -> None:
     from rich.markup import escape
 
-    from trackhub.cli.console import console
     from trackhub.cli.tables import cost_line, receipt_table
+    from trackhub.showing.console import console
 
     reason = f" ({escape(now.reason)})" if now.reason else ""
     console.print(f"[bold]{escape(now.name)}[/bold] {now.status}{reason}, last step {now.last_step}, at {folder.path}")
@@ -82,8 +82,8 @@ def _verify(folder: RunFolder, options: dict[str, dict[str, Any]], as_json: bool
         print(f"trackhub status: {error}", file=sys.stderr)
         return None
     if not as_json:
-        from trackhub.cli.console import console
         from trackhub.cli.tables_preview import verified_table
+        from trackhub.showing.console import console
 
         console.print(verified_table(found))
         for one in found:

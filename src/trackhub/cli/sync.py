@@ -47,9 +47,10 @@ def _jobs(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Deliver, show the receipts, and return 0 (all delivered), 1 (something is left) or 3 (the run still goes on)."""
     from trackhub.delivery.sync_all import sync_all
+    from trackhub.delivery.verdict import check_trackers
     from trackhub.errors import ConfigError
     from trackhub.layout import all_runs, find_run, runs_dir
-    from trackhub.settings import check_trackers, parse_tracker_options, select
+    from trackhub.settings import parse_tracker_options, select
 
     options = parse_tracker_options(arguments.tracker_opt)
     to = arguments.to
@@ -88,8 +89,8 @@ def _show(outcomes: list[Outcome], as_json: bool) -> None:
     if as_json:
         print_json(outcomes)
         return
-    from trackhub.cli.console import console
     from trackhub.cli.tables import outcome_tables
+    from trackhub.showing.console import console
 
     for shown in outcome_tables([outcome for outcome in outcomes if not outcome.reason]):
         console.print(shown)
@@ -108,8 +109,8 @@ def _dry_run(
     if arguments.json:
         print_json([{"name": folder.path.name, "path": folder.path, "trackers": some} for folder, some in shown])
     else:
-        from trackhub.cli.console import console
         from trackhub.cli.tables_preview import preview_table
+        from trackhub.showing.console import console
 
         for folder, some in shown:
             console.print(preview_table(some, title=folder.path.name))

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
-from trackhub.cli.console import console, table
 from trackhub.delivery.cost_of_calls import RunCost
-from trackhub.delivery.progress import Glance
 from trackhub.delivery.receipt import Receipt
 from trackhub.delivery.sync import Outcome
+from trackhub.showing.console import console, table
+from trackhub.showing.words import coloured, plain, span
 
 WIDE = 110
 """Columns from which on there is room for more than the numbers."""
 COUNTS = ("logged", "delivered", "mapped", "rejected", "lag")
-_BAR = 20
-_COLOURS = {"delivered": "green", "parked": "red", "backing off": "yellow", "stopped": "yellow", "waiting": "yellow"}
 
 
 def receipt_table(receipts: Iterable[Receipt], title: str | None = None) -> Table:
@@ -60,30 +56,6 @@ def _one_table(outcomes: list[Outcome]) -> Table:
     return made
 
 
-def progress_lines(runs: list[tuple[str, list[Glance]]], below: str) -> Group:
-    """A line per run and tracker while somebody waits for them, and a line below; one run alone is not named."""
-    width = max((len(one.tracker) for _, trackers in runs for one in trackers), default=0)
-    lines: list[Table | Text] = []
-    for run, trackers in runs:
-        lines += [Text(run, style="bold", no_wrap=True, overflow="ellipsis")] if below else []
-        lines.append(_bars(trackers, width))
-    return Group(*lines, *([Text(below)] if below else []))
-
-
-def _bars(trackers: list[Glance], width: int) -> Table:
-    made = Table.grid(padding=(0, 2), expand=True)
-    for wide in (width, _BAR):
-        made.add_column(width=wide, no_wrap=True)
-    for wide in (4, 9):
-        made.add_column(width=wide, no_wrap=True, justify="right")
-    made.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    for one in trackers:
-        bar = ("━" * round(_BAR * one.share)).ljust(_BAR, "╌")
-        words = f"{coloured(one.state)} {plain(one.reason)}".rstrip()
-        made.add_row(one.tracker, bar, f"{one.share:.0%}", str(one.delivered), words)
-    return made
-
-
 def cost_line(cost: RunCost) -> str:
     """What a run costs, in one line; "" while nothing is known."""
     parts = []
@@ -100,17 +72,6 @@ def cost_line(cost: RunCost) -> str:
     return f"cost: {'; '.join(parts)}" if parts else ""
 
 
-def plain(words: str) -> str:
-    """Words of anybody's making for a table: no markup, and nothing that a terminal would obey."""
-    return escape("".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in words))
-
-
-def coloured(state: str, rejected: int = 0) -> str:
-    """A state in its colour."""
-    colour = "yellow" if rejected else _COLOURS.get(state, "cyan")
-    return f"[{colour}]{state}[/{colour}]"
-
-
 def _repeats(receipt: Receipt) -> str:
     return f"once ({receipt.rule})" if receipt.rule else "may repeat" if receipt.delivered else ""
 
@@ -121,15 +82,7 @@ def _numbers(receipt: Receipt) -> list[str]:
 
 def _lag(receipt: Receipt) -> str:
     """Events, and the time that lies between them and the present."""
-    return f"{receipt.lag}, {_span(receipt.behind)}" if receipt.lag else "0"
-
-
-def _span(seconds: float) -> str:
-    """A time span as short as a table wants it: 0.4 s, 12 s, 5 min, 3 h, 2 d."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    return f"{receipt.lag}, {span(receipt.behind)}" if receipt.lag else "0"
 
 
 def _note(receipt: Receipt, wide: bool) -> str:
@@ -143,12 +96,3 @@ def _note(receipt: Receipt, wide: bool) -> str:
 def stays(left: dict[str, int]) -> str:
     """What a tracker was not given, in words."""
     return f"stays in the run folder: {', '.join(f'{count} {what}' for what, count in left.items())}"
-
-
-def size(count: float) -> str:
-    """Bytes for people: 700 B, 1.2 kB, 3.4 GB."""
-    units = ["B", "kB", "MB", "GB", "TB"]
-    while count >= 1000 and len(units) > 1:
-        count /= 1000
-        units.pop(0)
-    return f"{count:.0f} {units[0]}" if units[0] == "B" or count >= 100 else f"{count:.1f} {units[0]}"

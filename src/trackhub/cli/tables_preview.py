@@ -9,8 +9,8 @@ from rich.table import Table
 
 from trackhub.checking.preview import Preview, Sort
 from trackhub.checking.verify import Verified
-from trackhub.cli.console import table
-from trackhub.cli.tables import plain, size
+from trackhub.showing.console import table
+from trackhub.showing.words import plain, size
 
 
 def preview_table(previews: Iterable[Preview], title: str) -> Table:

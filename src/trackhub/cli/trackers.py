@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _show_list(found: list[Description]) -> None:
     from rich.markup import escape
 
-    from trackhub.cli.console import console, table
+    from trackhub.showing.console import console, table
 
     listing = table("name", "distribution", "version", "ready")
     for one in found:
@@ -56,7 +56,7 @@ def _show_list(found: list[Description]) -> None:
 def _show_card(one: Description) -> None:
     from rich.markup import escape
 
-    from trackhub.cli.console import console, table
+    from trackhub.showing.console import console, table
 
     console.print(
         f"[bold]{one.name}[/bold] from {one.distribution} {one.version}: {'ready' if one.ready else escape(one.reason)}"

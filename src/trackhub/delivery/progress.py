@@ -1,74 +1,22 @@
-"""A line per run and tracker while somebody waits: how much of the journal it has got, and what it is doing.
-
-Looking is cheap, so that it does not compete with the delivery: sizes and positions of files, and no event is read.
-"""
+"""A line per run and tracker while somebody waits: how much of the journal it has got, and what it is doing."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
-from trackhub.delivery import cursor as cursors
-from trackhub.delivery.cursor import Cursor
-from trackhub.delivery.receipt import supervisor_status
-from trackhub.errors import JournalError
+from trackhub.delivery.glance import Glance, glance
 from trackhub.layout import RunFolder
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
-
+    from rich.table import Table
 
 EVERY = 0.1
 """Seconds between two drawings; four times what the last one took, where that is more."""
-
-
-class Glance(NamedTuple):
-    """One tracker of one run, as it looks from afar."""
-
-    tracker: str
-    state: str
-    share: float
-    """Of the bytes of the journal, from 0 to 1."""
-    delivered: int
-    reason: str
-
-
-def glance(folder: RunFolder, trackers: tuple[str, ...]) -> list[Glance]:
-    """How far the deliveries of a run are."""
-    status = supervisor_status(folder)
-    found = []
-    for name in trackers:
-        cursor = _cursor(folder, name)
-        word = (status.trackers if status else {}).get(name)
-        state = "delivered" if cursor.safe.ended else word.state if word else "waiting"
-        share = 1.0 if cursor.safe.ended else _share(folder, cursor)
-        reason = word.reason if word and state not in ("delivered", "waiting") else ""
-        found.append(Glance(name, state, share, cursor.handed.delivered, reason))
-    return found
-
-
-def unread(folder: RunFolder, tracker: str) -> int:
-    """Bytes of the journal that a tracker has not got yet."""
-    positions = _cursor(folder, tracker).handed.positions
-    return sum(size - (positions[file].offset if file in positions else 0) for file, size in _sizes(folder).items())
-
-
-def _share(folder: RunFolder, cursor: Cursor) -> float:
-    sizes = _sizes(folder)
-    read = sum(position.offset for file, position in cursor.handed.positions.items() if file in sizes)
-    return min(read / max(sum(sizes.values()), 1), 1.0)
-
-
-def _sizes(folder: RunFolder) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in folder.journal.glob("*.jsonl")}
-
-
-def _cursor(folder: RunFolder, tracker: str) -> Cursor:
-    try:
-        return cursors.load(folder.cursor(tracker), tracker)
-    except JournalError:
-        return Cursor(tracker=tracker)
+BAR = 20
+"""Columns of a bar."""
 
 
 class Progress:
@@ -121,8 +69,37 @@ class Progress:
         self._live.update(self._lines(), refresh=True)
 
     def _lines(self) -> Group:
-        from trackhub.cli.tables import progress_lines
-
         several = self._total > 1
         watched = [(folder.path.name, glance(folder, names)) for folder, names in list(self._watched.items())]
         return progress_lines(watched, f"{self._done} of {self._total} runs done" if several else "")
+
+
+def progress_lines(runs: list[tuple[str, list[Glance]]], below: str) -> Group:
+    """A line per run and tracker while somebody waits for them, and a line below; one run alone is not named."""
+    from rich.console import Group
+    from rich.text import Text
+
+    width = max((len(one.tracker) for _, trackers in runs for one in trackers), default=0)
+    lines: list[Table | Text] = []
+    for run, trackers in runs:
+        lines += [Text(run, style="bold", no_wrap=True, overflow="ellipsis")] if below else []
+        lines.append(_bars(trackers, width))
+    return Group(*lines, *([Text(below)] if below else []))
+
+
+def _bars(trackers: list[Glance], width: int) -> Table:
+    from rich.table import Table
+
+    from trackhub.showing.words import coloured, plain
+
+    made = Table.grid(padding=(0, 2), expand=True)
+    for wide in (width, BAR):
+        made.add_column(width=wide, no_wrap=True)
+    for wide in (4, 9):
+        made.add_column(width=wide, no_wrap=True, justify="right")
+    made.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    for one in trackers:
+        bar = ("━" * round(BAR * one.share)).ljust(BAR, "╌")
+        words = f"{coloured(one.state)} {plain(one.reason)}".rstrip()
+        made.add_row(one.tracker, bar, f"{one.share:.0%}", str(one.delivered), words)
+    return made

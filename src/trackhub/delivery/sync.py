@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from trackhub.delivery.glance import unread
 from trackhub.delivery.launch import retire, spawn
-from trackhub.delivery.progress import Progress, unread
+from trackhub.delivery.progress import Progress
 from trackhub.delivery.protocol import BUSY, Orders
 from trackhub.delivery.receipt import Receipt, delivering, receipts, supervisor_status
 from trackhub.delivery.waiting import Patience

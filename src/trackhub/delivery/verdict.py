@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -11,10 +12,22 @@ import msgspec
 from trackhub import making, registry
 from trackhub.delivery.spawn import command, environment
 from trackhub.errors import ConfigError
-from trackhub.settings import Selection
+from trackhub.settings import Selection, Trackers, found, select
 
 TIMEOUT = 60.0
 """Seconds for the imports of all plugin modules."""
+
+
+def check_trackers(trackers: Trackers, options: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """Everything that is wrong with the trackers that were asked for, in words; empty if nothing is.
+
+    The plugin modules are loaded in a process of their own, so that this one stays free of them.
+    """
+    try:
+        selection = found(select(trackers, options))
+    except ConfigError as error:
+        return list(error.problems)
+    return ask(selection)
 
 
 def ask(selection: Selection) -> list[str]:
