@@ -117,6 +117,13 @@ class KeyTracker:
     @hookimpl
     def on_run_start(self, run):
         got = self.options.api_key + self.options.headers["Authorization"]
+        import logging, sys, threading
+        print("key is", self.options.api_key)
+        print("api_key:", "plain", file=sys.stderr)
+        logging.warning("retrying https://host/?key=%s", self.options.api_key)
+        one = threading.Thread(target=lambda: int(self.options.api_key))
+        one.start()
+        one.join()
         (run.path / "got.txt").write_text(sha256(got.encode()).hexdigest())
     @hookimpl
     def log_metrics(self, metrics, step):

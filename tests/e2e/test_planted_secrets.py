@@ -72,6 +72,10 @@ def test_a_tracker_gets_its_key_and_no_file_does(planted: RunFolder) -> None:
     assert (planted.path / "got.txt").read_text() == sha256((OPTION + "Bearer " + OPTION).encode()).hexdigest()
     (key,) = (receipt for receipt in receipts(planted) if receipt.tracker == "key")
     assert "refused with" in json.dumps(key.rejections, default=str)
+    log = planted.delivery_log.read_text()
+    assert "key is [redacted]\n" in log
+    assert "retrying https://host/?key=[redacted]\n" in log
+    assert "ValueError: invalid literal for int() with base 10" in log
 
 
 def test_what_only_resembles_a_credential_stays(planted: RunFolder) -> None:

@@ -16,10 +16,12 @@ from trackhub import making, registry
 from trackhub.delivery import groups
 from trackhub.delivery.attempts import Parked, words
 from trackhub.delivery.courier import Courier
+from trackhub.delivery.discreet import be_discreet
 from trackhub.delivery.protocol import BUSY, Orders, Word
 from trackhub.errors import TrackhubError
 from trackhub.layout import RunFolder
 from trackhub.locks import FileLock
+from trackhub.secrets import hide
 
 IMPORT_WITHIN = 150.0
 """Seconds for the import of the plugin's module."""
@@ -31,6 +33,7 @@ def main() -> None:
     """Deliver as ordered on standard input."""
     speak, ear = _own_voice(), _own_ear()
     orders = msgspec.json.decode(ear.readline(), type=Orders)
+    hide(orders.options)
     stop = threading.Event()
     threading.Thread(target=_end_with_parent, args=(ear, stop), name="trackhub-parent", daemon=True).start()
     _be_modest()
@@ -71,6 +74,7 @@ def _own_voice() -> Callable[[Word], None]:
     """Words go to the pipe that was standard output; what an SDK prints goes to the log."""
     voice, owner = os.dup(1), os.getpid()
     os.dup2(2, 1)
+    be_discreet()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
 
     def speak(word: Word) -> None:
