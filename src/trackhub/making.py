@@ -12,7 +12,7 @@ from trackhub.delivery.facade import HOOKS, Tracker
 from trackhub.errors import ConfigError
 from trackhub.plugin import Options, Uploads
 from trackhub.registry import meant
-from trackhub.secrets import hide
+from trackhub.secrets import hide, is_secret_name
 
 
 def make(name: str, plugin_class: type, given: dict[str, Any]) -> object:
@@ -67,12 +67,29 @@ def hooks(name: str, plugin_class: type) -> tuple[str, ...]:
         raise ConfigError(f"tracker {name!r}: {', '.join(bare)} lacks @hookimpl and would never be called")
     if close := _misspelt(plugin_class, tracker):
         raise ConfigError(f"tracker {name!r}: {close[0]} looks like the hook {close[1]}, and would never be called")
+    if unsaid := [option for option in secret_options(plugin_class) if not is_secret_name(option)]:
+        raise ConfigError(
+            f"tracker {name!r}: the option {', '.join(unsaid)} is secret, and its name does not say so: "
+            "nothing keeps it off the disk before this class is loaded. Give it a name such as api_key or password"
+        )
     if not tracker.hooks:
         raise ConfigError(f"tracker {name!r}: {plugin_class.__name__} has no hook, e.g. a log_metrics with @hookimpl")
     for hook in tracker.hooks:
         if never := _never_passed(getattr(plugin_class, hook)):
             raise ConfigError(f"tracker {name!r}: {hook} never gets {never}: it wants arguments without defaults")
     return tracker.hooks
+
+
+def secret_options(plugin_class: type) -> list[str]:
+    """The options that the class marks as secret."""
+    options_class = getattr(plugin_class, "Options", None)
+    fields = msgspec.structs.fields(options_class) if options_class is not None else ()
+    return [field.name for field in fields if _is_secret(field.type)]
+
+
+def _is_secret(kind: Any) -> bool:
+    metas = [one for one in getattr(kind, "__metadata__", ()) if isinstance(one, msgspec.Meta)]
+    return any((meta.extra or {}).get("secret") for meta in metas)
 
 
 def _misspelt(plugin_class: type, tracker: Tracker) -> tuple[str, str] | None:

@@ -26,7 +26,7 @@ FOUND_BY = {
     "Overwrites": "test_it_leaves_the_files_of_others_alone",
     "LeavesHome": "test_it_keeps_its_files_in_the_runs_folder",
     "WritesSecret": "test_no_secret_of_its_options_reaches_the_disk",
-    "NamesSecretBadly": "test_no_secret_of_its_options_reaches_the_disk",
+    "NamesSecretBadly": "test_its_hooks_are_hooks",
     "SaysNothingOfAnOption": "test_it_has_a_card_and_its_options_are_described",
     "Claims": "test_what_it_declares_is_valid",
 }

@@ -30,6 +30,9 @@ PLUGINS = {
     "keyword": "class T:\n    @hookimpl\n    def log_metrics(self, metrics, *, step): ...",
     "nosdk": "class T:\n    needs = 'no_such_sdk'\n    extra = 'fancy'\n    @hookimpl\n    def flush(self): ...",
     "deepsdk": "class T:\n    needs = 'no_such_sdk.deep.below'\n    @hookimpl\n    def flush(self): ...",
+    "unsaid": "import msgspec\nfrom typing import Annotated\nfrom trackhub.plugin import Options\n"
+    "class O(Options):\n    pin: Annotated[str, msgspec.Meta(extra={'secret': True})] = ''\n"
+    "class T:\n    Options = O\n    def __init__(self, options): ...\n    @hookimpl\n    def flush(self): ...",
     "limits": "class T:\n    limits = {'key_length': 3}\n    @hookimpl\n    def flush(self): ...",
     "options": "class T:\n    Options = dict\n    @hookimpl\n    def flush(self): ...",
     "noclass": "T = 7",
@@ -49,6 +52,7 @@ REASONS = {
     "keyword": "step",
     "nosdk": "pip install 'trackhub-ml[fancy]'",
     "deepsdk": "no_such_sdk",
+    "unsaid": "the option pin is secret, and its name does not say so",
     "limits": "not as a tracker has to be",
     "options": "not as a tracker has to be",
     "empty": "AttributeError",

@@ -65,6 +65,7 @@ def _deliver(orders: Orders, speak: Callable[[Word], None], stop: threading.Even
 
 def _maker(name: str, orders: Orders) -> Callable[[], object]:
     plugin_class = registry.load(name, orders.sources.get(name, ""))
+    making.hooks(name, plugin_class)
     if missing := registry.missing_sdk(name, plugin_class):
         raise TrackhubError(missing)
     return lambda: making.make(name, plugin_class, orders.options.get(name, {}))
