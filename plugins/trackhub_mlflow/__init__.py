@@ -30,8 +30,10 @@ from trackhub_mlflow import places
 
 STATES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 """trackhub's word for how a run ended, and MLflow's."""
-UPLOAD_WITHIN = 6 * 3600.0
-"""Seconds for a whole checkpoint; an upload that hangs ends much earlier, by its own timeout."""
+SEVERAL_WITHIN = 300.0
+"""Seconds for a few requests of a slow server, each of which ends by its own timeout."""
+MANY_WITHIN = 6 * 3600.0
+"""Seconds for a whole checkpoint, or a thousand rows of many values; a request that hangs ends much earlier, too."""
 
 
 class MlflowOptions(Uploads):
@@ -46,7 +48,7 @@ class MlflowOptions(Uploads):
     ] = None
     experiment: Annotated[str | None, Meta(description="MLflow experiment (default: the run's project)")] = None
     timeout: Annotated[
-        float, Meta(description="seconds that one request to a server may take; more for files", ge=1, le=50)
+        float, Meta(description="seconds that one request to a server may take at first; more for files", ge=1, le=50)
     ] = 10.0
 
     def __post_init__(self) -> None:
@@ -89,10 +91,13 @@ class MlflowTracker:
     repeats = "keep"
     order = "time"
     deadlines = {  # noqa: RUF012 - never changed
-        "on_run_start": 300.0,
+        "on_run_start": SEVERAL_WITHIN,
+        "log_params": SEVERAL_WITHIN,
+        "log_metrics_batch": MANY_WITHIN,
         "log_media": 600.0,
-        "log_artifact": UPLOAD_WITHIN,
-        "save_checkpoint": UPLOAD_WITHIN,
+        "log_artifact": MANY_WITHIN,
+        "save_checkpoint": MANY_WITHIN,
+        "on_run_end": SEVERAL_WITHIN,
     }
     needs = "mlflow"
     extra = "mlflow"
@@ -111,15 +116,16 @@ class MlflowTracker:
     def on_run_start(self, run: RunInfo, state: dict[str, Any] | None) -> None:
         """Open or find the run; its id is on disk before anything is delivered."""
         uri = self._options.uri() or _beside(run)
-        _prepare(self._options.timeout)
+        _prepare()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow's imports warn of their own dependencies
             from trackhub_mlflow import answers, artifacts, opening, sending
         self._verdicts, self._opening, self._run = answers.verdicts, opening, run
+        answers.wait_at_most(self._options.timeout)
         with self._verdicts(opening=True):
             client, found = opening.opened(uri, self._options.experiment or run.project, run)
         self._sent = sending.Sent(client, found)
-        self._files = artifacts.Files(client, found.info.run_id, self._options.timeout)
+        self._files = artifacts.Files(client, found.info.run_id)
         self._last = float(state["last"]) if state else run.started
         run.remember(run_id=found.info.run_id, **_whereabouts(uri, found))
         if state is not None and state["run_id"] != found.info.run_id:
@@ -198,7 +204,7 @@ class MlflowTracker:
             logging.getLogger("trackhub").warning("mlflow: %s", words)
 
 
-def _prepare(timeout: float) -> None:
+def _prepare() -> None:
     """MLflow's switches, which it reads from the environment: no telemetry, no own retries, no words on stdout."""
     os.environ |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -208,7 +214,6 @@ def _prepare(timeout: float) -> None:
         "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(int(timeout)),
     }
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

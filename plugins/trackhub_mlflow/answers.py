@@ -6,6 +6,7 @@ Nothing is tried again in here, and a request waits a few seconds only: the cour
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,9 @@ LOGIN = (
 )
 LATER = (408, 409, 425, 429, 499)
 """Answers below 500 that say: not now. All from 500 on do, but for 501."""
+TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+"""The variable from which MLflow reads, at each request, how many seconds an answer may take."""
+LONGEST_TIMEOUT = 50
 HOPELESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR)
 """What a file system says that will say the same next time."""
 
@@ -55,12 +59,14 @@ def verdicts(opening: bool = False) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
+        _wait_longer(error)
         status = 400 if isinstance(error, InvalidUrlException) else error.get_http_status_code()
         raise _of_status(status, str(error), _after(error), opening) from error
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 500
         raise _of_status(status, str(error), _seconds(error.response), opening) from error
     except (requests.RequestException, DBAPIError) as error:
+        _wait_longer(error)
         raise Retry(str(error)) from error
     except ImportError as error:
         raise Rejected(f"{error}. MLflow needs this package for where it keeps artifacts: pip install it") from error
@@ -80,6 +86,23 @@ def _of_status(status: int, reason: str, after: float | None, opening: bool) -> 
     return Rejected(reason)
 
 
+_needed = 0
+"""Seconds that the server of this process has turned out to need; a tracker that is opened anew begins with them."""
+
+
+def wait_at_most(seconds: float) -> None:
+    """Give each answer so much time; more where the server was too slow for it before."""
+    os.environ[TIMEOUT] = str(max(int(seconds), _needed))
+
+
+def _wait_longer(error: BaseException) -> None:
+    """A server that took a request and was too slow to answer is given twice the time from now on."""
+    global _needed
+    if any(isinstance(cause, urllib3.exceptions.ReadTimeoutError) for cause in _causes(error)):
+        _needed = min(2 * int(os.environ[TIMEOUT]), LONGEST_TIMEOUT)
+        os.environ[TIMEOUT] = str(_needed)
+
+
 def _seconds(response: Any) -> float | None:
     """What an answer says of when to come again."""
     after: float | None = Once().get_retry_after(response) if response is not None else None
@@ -88,11 +111,14 @@ def _seconds(response: Any) -> float | None:
 
 def _after(error: BaseException) -> float | None:
     """Seconds that the server asked for, from wherever the SDK has buried its answer."""
+    return next((after for cause in _causes(error) if (after := getattr(cause, "after", None)) is not None), None)
+
+
+def _causes(error: BaseException) -> Iterator[object]:
+    """An error, what it came of, and what these carry."""
     seen: BaseException | None = error
     while seen is not None:
-        for cause in (seen, *seen.args):
-            after: float | None = getattr(cause, "after", None)
-            if after is not None:
-                return after
+        for one in (seen, *seen.args):
+            yield one
+            yield getattr(one, "reason", None)
         seen = seen.__cause__ or seen.__context__
-    return None

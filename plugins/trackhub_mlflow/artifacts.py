@@ -18,6 +18,7 @@ import msgspec
 from mlflow import MlflowClient
 
 from trackhub.plugin import Media, jsonable
+from trackhub_mlflow.answers import TIMEOUT
 
 TABLES, IMAGES = "mlflow.loggedArtifacts", "mlflow.loggedImages"
 """Tags by which MLflow's pages know that a run has tables, and pictures by step."""
@@ -38,13 +39,11 @@ class Files:
     Args:
         client: of the store.
         run_id: MLflow's.
-        timeout: seconds for an answer to a request without a file.
     """
 
-    def __init__(self, client: MlflowClient, run_id: str, timeout: float) -> None:
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
         self._client = client
         self._run_id = run_id
-        self._timeout = timeout
 
     def put(self, path: Path, to: str) -> None:
         """Upload a file, or all files of a folder, as the artifact `to`."""
@@ -110,11 +109,12 @@ class Files:
     @contextmanager
     def _patience(self, size: int) -> Iterator[None]:
         """Give a request with so many bytes its time; MLflow reads it from the environment at each call."""
-        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(int(self._timeout + size / RATE))
+        usual = os.environ[TIMEOUT]
+        os.environ[TIMEOUT] = str(int(usual) + int(size / RATE))
         try:
             yield
         finally:
-            os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(int(self._timeout))
+            os.environ[TIMEOUT] = usual
 
 
 def part(text: str) -> str:

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,9 +50,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    """``mlflow server`` with one worker; it takes about 8 s to come up."""
-    port = free_port()
+def server(folder: Path, port: int = 0) -> Iterator[Server]:
+    """``mlflow server`` with one worker, on any free port or the given one; it takes about 8 s to come up."""
+    port = port or free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'm.db'}", "--artifacts-destination", str(folder / "art")]
     environ = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -88,10 +88,14 @@ class Gate(ThreadingHTTPServer):
 
     daemon_threads = True
     answer: tuple[int, dict[str, str], bytes] | None = None
+    delay: float = 0.0
+    """Seconds between what the server answered and its being passed back."""
 
     def __init__(self, behind: str) -> None:
         self.behind = behind.removeprefix("http://")
         self.seen: list[str] = []
+        self.times: list[float] = []
+        """When each of them came, by the monotonic clock."""
         super().__init__(("127.0.0.1", 0), _Pass)
 
     @property
@@ -105,13 +109,16 @@ class _Pass(BaseHTTPRequestHandler):
     def _any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.seen.append(f"{self.command} {self.path}")
+        self.server.times.append(time.monotonic())
         status, headers, content = self.server.answer or self._passed_on(body)
+        time.sleep(self.server.delay)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        with suppress(BrokenPipeError):  # whoever asked waits no more
+            self.wfile.write(content)
 
     def _passed_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         with closing(http.client.HTTPConnection(self.server.behind, timeout=20)) as behind:
