@@ -12,7 +12,7 @@ from trackhub.delivery.mapping import Mapper
 from trackhub.delivery.receipt import receipts
 from trackhub.journal.params import environment, params
 from trackhub.journal.summary import summary
-from trackhub.plugin import Limits, Media, Options, Row, RunInfo, Uploads, hookimpl
+from trackhub.plugin import Limits, Media, Options, Rejected, Row, RunInfo, Uploads, hookimpl
 from trackhub.testing import Carried, SomeJournal
 
 
@@ -223,3 +223,46 @@ def test_parameters_and_environment_are_read_from_all_files(journal: SomeJournal
     journal.end()
     assert params(journal.folder) == {"a": 1, "b": 3}
     assert environment(journal.folder) == {}
+
+
+class Ordinals(Keeper):
+    """Refuses a row the first time, as a backend with a passing whim does, and writes down the ordinals."""
+
+    idempotence = "known_step"
+
+    @hookimpl
+    def log_metrics_batch(self, rows: list[Row]) -> None:
+        whim = self.run.path / "whim"
+        if any(row.step == 3 for row in rows) and not whim.exists():
+            if len(rows) == 1:
+                whim.touch()
+            raise Rejected("a whim")
+        self.note("rows", *(f"{row.step}:{row.ordinal}" for row in rows))
+
+    @hookimpl
+    def log_message(self) -> None: ...
+
+
+def test_a_row_has_the_same_ordinal_whether_another_one_is_refused_or_not(journal: SomeJournal, tmp_path: Path) -> None:
+    journal.message("first")
+    for step in range(6):
+        journal.row({"a": 1.0}, step)
+    journal.end()
+    carried = deliver(journal, Ordinals, tmp_path)
+    found = " ".join(line for line in kept(journal) if line.startswith("rows")).replace("rows ", "").split()
+    assert found == ["0:2", "1:3", "2:4", "4:6", "5:7"]
+    journal.folder.cursor(carried.name).unlink()
+    (journal.folder.path / "kept.txt").unlink()
+    carried.deliver(journal.folder)
+    assert "rows 0:2 1:3 2:4 3:5 4:6 5:7" in kept(journal)
+
+
+def test_files_that_are_chosen_at_the_end_do_not_move_the_cursor_back(journal: SomeJournal, tmp_path: Path) -> None:
+    journal.checkpoint(1)
+    journal.artifact("gone.txt", b"").unlink()
+    for step in range(5):
+        journal.row({"a": 1.0}, step)
+    journal.end()
+    carried = deliver(journal, Files, tmp_path, upload="last")
+    (receipt,) = receipts(journal.folder, (carried.name,))
+    assert (receipt.state, receipt.lag, receipt.delivered, receipt.rejected) == ("delivered", 0, 6, 1)
