@@ -112,7 +112,8 @@ def test_system_metrics_are_rows_of_their_own_at_the_latest_step(monkeypatch: py
     with trackhub.start(trackers="rec") as run:
         run.log_metrics({"a": 1}, step=41)
         until = time.monotonic() + 30
-        while b'"system"' not in (run.path / "journal" / "supervisor.jsonl").read_bytes() and time.monotonic() < until:
+        sampled = run.path / "journal" / "supervisor.jsonl"
+        while not (sampled.exists() and b'"system"' in sampled.read_bytes()) and time.monotonic() < until:
             time.sleep(0.1)
     rows = [row for row in recorded(run.path / "recording.jsonl", "log_metrics") if "a" not in row["metrics"]]
     assert rows
