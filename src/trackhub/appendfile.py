@@ -28,7 +28,7 @@ class AppendFile:
     """One growing file of a tracker. It holds no descriptor between calls.
 
     A file that is there without a state is somebody else's, unless it is empty, and is moved aside: so write nothing
-    before the first `flush`, which follows `on_run_start` at once.
+    before the first `flush`, which follows `on_run_start` at once. A link is always somebody else's.
 
     Args:
         path: the file, in the run folder.
@@ -104,14 +104,14 @@ class AppendFile:
         try:
             self.path.open("xb").close()
         except FileExistsError:
-            if not self.path.is_file() or self.path.stat().st_size:
+            if self.path.is_symlink() or not self.path.is_file() or self.path.stat().st_size:
                 keep_aside(self.path)
                 self.path.open("xb").close()
 
     def _reopen(self, state: dict[str, int]) -> None:
         if not self.path.is_file():
             raise Rebuild(f"{self.path.name} is gone")
-        if not self._is_recorded(state):
+        if self.path.is_symlink() or not self._is_recorded(state):
             raise Rebuild(f"{self.path.name} is not what was stored: it is kept as {keep_aside(self.path).name}")
         if self.path.stat().st_size < state["size"]:
             self.discard()
@@ -156,12 +156,13 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> int:
     """Put `chunks` in the place of `path`: all of it or nothing, whatever is killed. Returns the number of bytes."""
     new = temporary(path)
     try:
-        with new.open("wb") as file:
+        new.unlink(missing_ok=True)
+        with new.open("xb") as file:  # never through a link that lies there
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
-        if path.exists():
+        if path.exists() and not path.is_symlink():
             new.chmod(stat.S_IMODE(path.stat().st_mode))
         new.replace(path)
     except BaseException:

@@ -131,7 +131,8 @@ def write_atomically(path: Path, content: bytes, sync: bool = True) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:  # never through a link that lies there
             file.write(content)
             file.flush()
             if sync:

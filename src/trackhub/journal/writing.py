@@ -24,7 +24,7 @@ _PAIR, _MEASURED, _CARRIES = 62, 16, 17
 """Of 64 rows the 16th is measured, and the 17th carries how long that took: early enough for a short run."""
 _UNLIKELY = 600.0
 """Seconds that no call takes: such a row is of another time, and was imported."""
-_OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+_OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def new_header(run_id: str, run_name: str, rank: int = 0, attempt: int = 0) -> Header:

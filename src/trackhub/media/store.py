@@ -54,8 +54,8 @@ def _chunks(content: bytes | Path) -> Iterator[bytes]:
 
 def _name(new: Path, target: Path) -> None:
     """Give a new file its name, unless its content is there already."""
-    if target.exists() and target.stat().st_size != new.stat().st_size:
-        # A power cut left a part of it: what has this name and another size is no content of that hash.
+    if target.is_symlink() or (target.exists() and target.stat().st_size != new.stat().st_size):
+        # A power cut left a part of it: what has this name and another size is no content of that hash. Nor is a link.
         target.rename(target.with_name(f"{target.name}.torn-{os.urandom(4).hex()}"))
     try:
         os.link(new, target)
