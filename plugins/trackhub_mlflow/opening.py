@@ -56,6 +56,7 @@ def _make_database(database: Path) -> None:
     """A new database, complete or not there at all: a kill in the middle leaves no half-made schema."""
     new = database.with_name(f".{database.name}.new")
     new.unlink(missing_ok=True)
+    new.touch()  # with the rights that the umask leaves; sqlite would let nobody of the group write
     uri = f"{places.SQLITE}{new}"
     store = SqlAlchemyStore(uri, (database.parent / "mlartifacts").as_uri())
     store.engine.dispose()
