@@ -6,13 +6,10 @@ The SDK is imported when the run opens, never before; only its stateless client 
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any
-
-from msgspec import Meta
+from typing import Any
 
 from trackhub.plugin import (
     Artifact,
@@ -23,10 +20,10 @@ from trackhub.plugin import (
     Rejected,
     Row,
     RunInfo,
-    Uploads,
     hookimpl,
 )
-from trackhub_mlflow import places
+from trackhub_mlflow import places, quiet
+from trackhub_mlflow.options import MlflowOptions
 
 STATES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 """trackhub's word for how a run ended, and MLflow's."""
@@ -34,36 +31,6 @@ SEVERAL_WITHIN = 300.0
 """Seconds for a few requests of a slow server, each of which ends by its own timeout."""
 MANY_WITHIN = 6 * 3600.0
 """Seconds for a whole checkpoint, or a thousand rows of many values; a request that hangs ends much earlier, too."""
-
-
-class MlflowOptions(Uploads):
-    """The options of this tracker."""
-
-    tracking_uri: Annotated[
-        str | None,
-        Meta(
-            description="http://host:5000, or sqlite:////path/mlflow.db "
-            "(default: MLFLOW_TRACKING_URI, else mlflow.db beside the runs)"
-        ),
-    ] = None
-    experiment: Annotated[str | None, Meta(description="MLflow experiment (default: the run's project)")] = None
-    timeout: Annotated[
-        float, Meta(description="seconds that one request to a server may take at first; more for files", ge=1, le=50)
-    ] = 10.0
-
-    def __post_init__(self) -> None:
-        """Refuse an address that cannot work, or that must not be written down."""
-        if self.tracking_uri is not None and places.has_secret(self.tracking_uri):
-            raise ValueError(
-                "tracking_uri holds a password or token, which would be on disk: export MLFLOW_TRACKING_URI=..., "
-                "or MLFLOW_TRACKING_USERNAME=... and MLFLOW_TRACKING_PASSWORD=..."
-            )
-        self.uri()
-
-    def uri(self) -> str | None:
-        """Where to, by option or environment; None for the database beside the runs."""
-        given = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
-        return places.checked(given) if given else None
 
 
 class MlflowTracker:
@@ -115,8 +82,8 @@ class MlflowTracker:
     @hookimpl
     def on_run_start(self, run: RunInfo, state: dict[str, Any] | None) -> None:
         """Open or find the run; its id is on disk before anything is delivered."""
-        uri = self._options.uri() or _beside(run)
-        _prepare()
+        uri = self._options.uri() or places.beside(run)
+        quiet.hush()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow's imports warn of their own dependencies
             from trackhub_mlflow import answers, artifacts, opening, sending
@@ -127,7 +94,7 @@ class MlflowTracker:
         self._sent = sending.Sent(client, found)
         self._files = artifacts.Files(client, found.info.run_id)
         self._last = float(state["last"]) if state else run.started
-        run.remember(run_id=found.info.run_id, **_whereabouts(uri, found))
+        run.remember(run_id=found.info.run_id, **places.whereabouts(uri, found))
         if state is not None and state["run_id"] != found.info.run_id:
             raise Rebuild("the run that was filled before is not in this MLflow")
 
@@ -202,43 +169,3 @@ class MlflowTracker:
         if words not in self._warned:
             self._warned.add(words)
             logging.getLogger("trackhub").warning("mlflow: %s", words)
-
-
-def _prepare() -> None:
-    """MLflow's switches, which it reads from the environment: no telemetry, no own retries, no words on stdout."""
-    os.environ |= {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_LOGGING_LEVEL": "ERROR",
-        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    }
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _beside(run: RunInfo) -> str:
-    """The database of the runs folder.
-
-    Raises:
-        Rejected: it would lie on a network file system, where sqlite breaks.
-    """
-    database = run.runs_dir.resolve() / "mlflow.db"
-    kind = places.network_file_system(database.parent, places.mounts())
-    if kind is not None:
-        raise Rejected(
-            f"{database.parent} is on a network file system ({kind}), where a sqlite database breaks. Name a server: "
-            "--tracker-opt mlflow.tracking_uri=http://host:5000, or a file on a local disk: "
-            "--tracker-opt mlflow.tracking_uri=sqlite:////home/me/mlflow.db"
-        )
-    return f"{places.SQLITE}{database}"
-
-
-def _whereabouts(uri: str, found: Any) -> dict[str, str]:
-    """What helps a person find the run: its page, or the database."""
-    home = places.without_login(uri).rstrip("/")
-    if not uri.startswith("http"):
-        return {"store": home}
-    return {"url": f"{home}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}"}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePath
+from typing import Any
 from urllib.parse import urlsplit
+
+from trackhub.plugin import Rejected, RunInfo
 
 SQLITE = "sqlite:///"
 NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse")
@@ -73,3 +76,28 @@ def mounts() -> str:
         return Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""
+
+
+def beside(run: RunInfo) -> str:
+    """The database of the runs folder.
+
+    Raises:
+        Rejected: it would lie on a network file system, where sqlite breaks.
+    """
+    database = run.runs_dir.resolve() / "mlflow.db"
+    kind = network_file_system(database.parent, mounts())
+    if kind is not None:
+        raise Rejected(
+            f"{database.parent} is on a network file system ({kind}), where a sqlite database breaks. Name a server: "
+            "--tracker-opt mlflow.tracking_uri=http://host:5000, or a file on a local disk: "
+            "--tracker-opt mlflow.tracking_uri=sqlite:////home/me/mlflow.db"
+        )
+    return f"{SQLITE}{database}"
+
+
+def whereabouts(uri: str, found: Any) -> dict[str, str]:
+    """What helps a person find the run: its page, or the database."""
+    home = without_login(uri).rstrip("/")
+    if not uri.startswith("http"):
+        return {"store": home}
+    return {"url": f"{home}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}"}
