@@ -11,8 +11,8 @@ from typing import Protocol
 class Ending(Protocol):
     """What is asked here of a run."""
 
-    def finish(self, status: str, reason: str) -> None:
-        """End it."""
+    def finish(self, status: str, reason: str, timeout: float | None = None) -> None:
+        """End it, and wait for its deliveries."""
 
     def forked(self) -> None:
         """Take leave of the parent's file, in a child."""
@@ -51,10 +51,23 @@ def opened(path: str, rank: int) -> Ending | None:
 
 
 def _finish_all() -> None:
-    """At exit: an uncaught exception means failed. `sys.exit(3)` leaves no trace here; `with` sees it."""
+    """At exit: an uncaught exception means failed. `sys.exit(3)` leaves no trace here; `with` sees it.
+
+    A notebook's kernel that ends has its runs killed: its last exception is that of some cell, and whoever restarts
+    it does not wait.
+    """
     status, reason = how(getattr(sys, "last_value", None))
     for run in list(_open):
-        run.finish(status, reason)
+        if _in_kernel():
+            run.finish("killed", "the kernel was shut down", timeout=0)
+        else:
+            run.finish(status, reason)
+
+
+def _in_kernel() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    return kernel is not None and bool(kernel.IPKernelApp.initialized())
 
 
 def _forked() -> None:

@@ -120,7 +120,8 @@ class Batch(Event, frozen=True, tag="batch"):
 class Message(Event, frozen=True, tag="message"):
     """A line for people. An alert is a message with the level "warning" or "error".
 
-    `source` is "stdout" or "stderr" for a line that the training printed.
+    `source` is "stdout" or "stderr" for a line that the training printed, and "failure" where another process of the
+    run than the one that started it says how it failed.
     """
 
     text: str
@@ -176,5 +177,7 @@ MEDIA_KINDS = ("audio", "figure", "histogram", "html", "image", "table", "text",
 table: .json {"columns": [...], "data": [[...], ...]}; histogram: .json {"edges": [n + 1 numbers], "counts": [n]}."""
 WITHOUT_A_WORD = "the training process died without a word"
 """The reason in a `RunEnded` that somebody else had to write."""
+FAILURE = "failure"
+"""The source of the message with which a rank above 0, or a child, says how it failed."""
 STATUSES = ("running", "finished", "failed", "killed")
 """A run has one of these; the last three end it."""

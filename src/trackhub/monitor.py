@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 _MB = 1_000_000.0
@@ -45,6 +46,28 @@ class Monitor:
         for source in self._sources:
             found |= _tried(source) or {}
         return {f"system/{key}": float(value) for key, value in found.items()}
+
+
+class RankMonitor:
+    """Samples the processes of the other ranks on this machine: ``rank-N/system/process.cpu.percent`` and so on."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], _Processes] = {}
+
+    def sample(self, ranks: Mapping[int, int]) -> dict[str, float]:
+        """What can be measured now, by key; of a rank that is seen for the first time nothing yet. Never raises.
+
+        Args:
+            ranks: the process id of each rank.
+        """
+        found: dict[str, float] = {}
+        for rank, pid in ranks.items():
+            if one := self._known.get((rank, pid)):
+                found |= {f"rank-{rank}/system/{key}": value for key, value in (_tried(one.sample) or {}).items()}
+            elif new := _tried(partial(_Processes, pid)):
+                self._known[rank, pid] = new
+                _tried(new.sample)  # percentages count from here
+        return found
 
 
 def _tried(measure: Callable[[], Any]) -> Any:

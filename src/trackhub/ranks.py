@@ -41,9 +41,11 @@ def joined(runs: Path) -> tuple[str, int] | None:
     if not rank():
         return None
     inherited = os.environ.get(VARIABLE)
-    if not inherited and not _launched():
-        return None
-    return inherited or _wait(_meeting(runs)), rank()
+    if not _launched():
+        return (inherited, rank()) if inherited else None
+    if inherited and _started_by_parent(inherited):
+        return inherited, rank()
+    return _wait(_meeting(runs)), rank()
 
 
 def announce(run: Path) -> None:
@@ -55,6 +57,17 @@ def announce(run: Path) -> None:
         new = meeting.with_suffix(f".{os.getpid()}")
         new.write_text(str(run))
         new.replace(meeting)
+
+
+def _started_by_parent(run: str) -> bool:
+    """Whether the process that started this one started the run: if not, a launcher ran inside another training."""
+    from trackhub.journal.state import header, latest
+    from trackhub.layout import RunFolder
+
+    try:
+        return header(latest(RunFolder(run))).pid == os.getppid()
+    except JournalError:
+        return False
 
 
 def _launched() -> bool:
@@ -80,15 +93,32 @@ def _wait(meeting: Path) -> str:
 
 
 def _current(meeting: Path) -> str:
-    """The run in the meeting file, if it is written now: an earlier job may have left a file of the same name."""
+    """The run in the meeting file, if it is of this job: an earlier one may have left a file of the same name.
+
+    It is where the run is still written; or, for a rank 0 that was quick, where the file came after the launcher and
+    this rank has not joined that run yet.
+    """
     from trackhub.journal.state import writer_alive
     from trackhub.layout import RunFolder
 
     try:
         path = meeting.read_text()
-        return path if writer_alive(RunFolder(path)) else ""
+        if writer_alive(RunFolder(path)):
+            return path
+        new = meeting.stat().st_mtime > _launcher_started() and not RunFolder(path).rank_journal(rank()).exists()
+        return path if new else ""
     except (OSError, JournalError):
         return ""
+
+
+def _launcher_started() -> float:
+    """When the process that started this one began, in Unix seconds."""
+    import psutil
+
+    try:
+        return float(psutil.Process(os.getppid()).create_time())
+    except psutil.Error:
+        return float("inf")
 
 
 def _number(*names: str) -> int:

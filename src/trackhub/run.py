@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from trackhub import files
 from trackhub.endings import forget, how, opened, watch
-from trackhub.events import STATUSES, Artifact, Checkpoint, Event, Media, Message, Metrics, Params, Rejected, RunEnded
+from trackhub.events import (
+    FAILURE,
+    STATUSES,
+    Artifact,
+    Checkpoint,
+    Event,
+    Media,
+    Message,
+    Metrics,
+    Params,
+    Rejected,
+    RunEnded,
+)
 from trackhub.intake import PLAIN, Intake, copies_in, shown
 from trackhub.journal.format import storable
 from trackhub.journal.writing import Closed, JournalWriter, new_header
@@ -264,12 +276,19 @@ class Run:
         owns = os.getpid() == self._owner
         if owns and self._header.rank == 0:
             self._append(RunEnded, status=status, reason=storable(reason)[:2000])
+        elif status == "failed":
+            self._tell_failure(reason)
         if self._writer is not None:
             self._writer.close()
         self._writer, self.status = Closed(self._over, f"run {self.name} is {status}, and logs no more"), status
         forget(self)
         if owns and self._delivery is not None:
             self._delivery.finish(self.finish_timeout if timeout is None else timeout)
+
+    def _tell_failure(self, reason: str) -> None:
+        """A rank above 0, or a child, does not end the run; but that it failed, and how, is kept."""
+        who = f"rank {self._header.rank}" if self._header.rank else f"process {os.getpid()}"
+        self._append(Message, text=storable(f"{who} failed: {reason}")[:2000], level="error", source=FAILURE)
 
     def __enter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from trackhub import ranks
 from trackhub.endings import watch
 from trackhub.errors import ConfigError, JournalError
-from trackhub.events import WITHOUT_A_WORD, Params, Rewind, RunEnded, RunStarted
+from trackhub.events import Params, Rewind, RunEnded, RunStarted
 from trackhub.journal.format import storable
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder, find_run, safe_name
@@ -156,12 +156,14 @@ def resume(
 
 def _bury(folder: RunFolder, before: State) -> None:
     """Training and supervisor both died without a word: say so, before the run goes on."""
+    from trackhub.journal.others import without_a_word
     from trackhub.journal.state import ended
 
     if ended(folder) is None:
+        status, reason = without_a_word(folder)
         header = new_header(before.id, before.name, attempt=before.attempt)
         supervisor = JournalWriter(folder.supervisor_journal, header, reopen=True)
-        supervisor.append(RunEnded, status="killed", reason=WITHOUT_A_WORD)
+        supervisor.append(RunEnded, status=status, reason=reason)
         supervisor.close()
 
 

@@ -16,6 +16,7 @@ from trackhub import files
 from trackhub.delivery.protocol import Orders
 from trackhub.events import Environment, Metrics, Params
 from trackhub.journal.following import first_start, read
+from trackhub.journal.others import rank_processes
 from trackhub.journal.state import attempt_of, ended, last_events, latest
 from trackhub.journal.writing import JournalWriter
 from trackhub.layout import RunFolder
@@ -118,12 +119,12 @@ class Chores:
         every = seconds("TRACKHUB_SYSTEM_EVERY", SAMPLE_EVERY)
         if every <= 0:
             return
-        from trackhub.monitor import Monitor
+        from trackhub.monitor import Monitor, RankMonitor
 
-        monitor = Monitor(self._orders.trainer_pid)
+        monitor, others = Monitor(self._orders.trainer_pid), RankMonitor()
         while not self._stop.wait(every):
             rows = [event for event in last_events(latest(self._folder)) if isinstance(event, Metrics)]
-            metrics = monitor.sample() | _log_cost(rows)
+            metrics = monitor.sample() | others.sample(rank_processes(self._folder)) | _log_cost(rows)
             if ended(self._folder):
                 return  # a courier that has the end is gone: what is measured after it would stay undelivered
             if metrics:

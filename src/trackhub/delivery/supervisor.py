@@ -22,7 +22,8 @@ from trackhub.delivery.cost import own_cost
 from trackhub.delivery.protocol import BUSY, Orders, SupervisorStatus
 from trackhub.delivery.trainer_watch import TrainerWatch
 from trackhub.delivery.warden import Warden
-from trackhub.events import WITHOUT_A_WORD, RunEnded
+from trackhub.events import RunEnded
+from trackhub.journal.others import without_a_word
 from trackhub.journal.state import ended, latest, says_ended, state, writer_alive
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder
@@ -111,7 +112,8 @@ class Supervisor:
         """Nobody writes the journal any more and it has no end: then the run was killed."""
         gone = not self._trainer.alive() if self._orders.live else not writer_alive(self._folder)
         if gone and ended(self._folder) is None:
-            self._journal.append(RunEnded, status="killed", reason=WITHOUT_A_WORD)
+            status, reason = without_a_word(self._folder)
+            self._journal.append(RunEnded, status=status, reason=reason)
 
     def _report(self) -> None:
         """Put the couriers' states on disk when they change, and as a sign of life."""
