@@ -132,7 +132,10 @@ def _init(run: RunInfo, options: SwanlabOptions, key: str, host: str) -> Any:
     except AuthenticationError as error:
         if _reachable(host):
             raise
-        raise Retry(f"{host} cannot be reached") from error
+        raise Retry(
+            f"{host} cannot be reached. "
+            f"To keep the run in files instead: trackhub sync {run.path.name} --tracker-opt swanlab.mode=offline"
+        ) from error
 
 
 def _quiet(key: str, host: str) -> Any:

@@ -46,7 +46,7 @@ class Session:
             self._sdk = wandb.init(settings=settings_of(run, options, parent))
         except Exception as error:  # whatever keeps the SDK from opening, no event is to be set aside for it
             kill_process()
-            raise Retry(f"W&B: {error}") from error
+            raise Retry(f"W&B: {str(error)[:300]}{_in_files(run) if options.online else ''}") from error
         self.folder = Path(self._sdk.sync_dir)
         self.url: str | None = self._sdk.url
         # Copies of artifacts go where they are discarded together with the records that name them.
@@ -121,6 +121,11 @@ class Session:
         until = time.monotonic() + within
         while not self._stored <= count(self.file) and time.monotonic() < until:
             time.sleep(VISIBLE_AFTER / 5)
+
+
+def _in_files(run: RunInfo) -> str:
+    """What to do where the server stays away."""
+    return f". To keep the run in files instead: trackhub sync {run.path.name} --tracker-opt wandb.mode=offline"
 
 
 def _sync(folder: Path) -> None:

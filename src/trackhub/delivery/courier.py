@@ -114,7 +114,7 @@ class Courier:
         self._open_run()
         self._follower = Follower(self._folder, self._cursor.safe.positions)
         self._handover = Handover(self._tracker, self._cursor, self._attempts, self._run, self._refused)
-        self._handover.ended = self._cursor.safe.ended
+        self._handover.ended = self._cursor.safe.ending or self._cursor.safe.ended
         self._seal()
 
     def _face_the_journal(self, follower: Follower) -> None:
@@ -166,6 +166,7 @@ class Courier:
     def _seal(self) -> None:
         """Ask for everything to be safe, and move the cursor if it is."""
         sealed, state = self._tracker.flush()
+        self._tell_losses()
         advances = sealed and self._cursor.safe.positions != self._cursor.handed.positions
         if sealed:
             self._cursor.state = state
@@ -179,6 +180,11 @@ class Courier:
         self._dirty = False
         self._flushed_at = time.monotonic()
 
+    def _tell_losses(self, ended: bool = False) -> None:
+        """A damaged journal is read as far as it goes; what is missing is told in the receipt."""
+        for words in self._follower.losses(ended):
+            self._cursor.tell(words)
+
     def _over(self) -> bool:
         """Whether the run has ended and nobody of it writes any more, but for at most `GRACE` seconds."""
         if not self._handover.ended:
@@ -188,6 +194,7 @@ class Courier:
 
     def _close(self) -> bool:
         """Tell the tracker how the run ended, and make that safe. A tracker that fails at it has it set aside."""
+        self._tell_losses(ended=True)
         status = self._handover.ended
         if self._cursor.handed.ended != status:
             self._handover.hand_chosen()

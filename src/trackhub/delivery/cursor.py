@@ -46,6 +46,8 @@ class Progress(msgspec.Struct):
     rejections: list[Rejection] = []
     left: dict[str, int] = {}
     """Files that the tracker was not given, by what they are: they stay in the run folder."""
+    ending: str = ""
+    """The status that the journal ended with, as soon as that was read: the tracker may not have been told yet."""
     ended: str = ""
     """The final status that the tracker was told."""
     rewinds: int = 0

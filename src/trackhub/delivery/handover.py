@@ -104,9 +104,10 @@ class Handover:
     def _take_one(self, item: Item) -> None:
         event = item.event
         if isinstance(event, RunStarted):
-            self.ended = self._cursor.handed.ended = ""
+            self.ended = self._cursor.handed.ending = self._cursor.handed.ended = ""
         elif isinstance(event, RunEnded):
             self.ended, self.ended_at = event.status, event.t
+            self._cursor.handed.ending = event.status
         elif isinstance(event, Rewind):
             self._rewind(item, event.step)
         elif subject(event) in self._taken:

@@ -188,7 +188,8 @@ class Warden:
             self._process.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:
             groups.kill(self._process)
-            self.status.reason = f"{self.status.hook or 'its process'} did not return when it was asked to stop"
+            what = self.status.hook or "its process"
+            self.status.reason = self.status.reason or f"{what} did not return when it was asked to stop"
         self._listen()
         done = self._last.done
         self._forget()

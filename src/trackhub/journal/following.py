@@ -60,6 +60,16 @@ class Follower:
         """Events of unknown kinds, so far."""
         return sum(tail.unknown for tail in self._tails.values())
 
+    def losses(self, ended: bool = False) -> list[str]:
+        """What of the journal cannot be read, in words, so far.
+
+        Args:
+            ended: nobody writes any more: then a line without an end is lost, too.
+        """
+        found = [words for tail in self._tails.values() for words in tail.lost]
+        torn = [(name, tail.torn()) for name, tail in self._tails.items()] if ended else []
+        return found + [f"{name}: its last {size} bytes are no whole event" for name, size in torn if size]
+
     def mismatches(self) -> list[str]:
         """Files that do not hold what was read of them before: cut by a power failure, or changed."""
         return [name for name in self._given if not self._tail(name).matches()]

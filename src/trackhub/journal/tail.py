@@ -44,6 +44,8 @@ class Tail:
         """Lines that are no events: torn, zeroed, or not JSON."""
         self.unknown = 0
         """Events of kinds that this version does not know."""
+        self.lost: list[str] = []
+        """Which events are missing in what was read, in words: damaged, or never written for want of space."""
         self.header: Header | None = None
 
     def matches(self) -> bool:
@@ -99,14 +101,34 @@ class Tail:
 
     def _step_over(self, line: bytes) -> Event | None:
         """Move the position behind `line`, and return its event if it holds one."""
+        unknown = self.unknown
         event = self._decoded(line)
+        if event is not None:
+            self._look_for_a_gap(event.n)
         self.position = Position(
             offset=self.position.offset + len(line),
-            n=event.n if event else self.position.n,
+            n=event.n if event else self.position.n + self.unknown - unknown,
             length=len(line),
             crc=crc32(line),
         )
         return event
+
+    def _look_for_a_gap(self, n: int) -> None:
+        """Ordinals count up by one: what is missing between two of them is lost."""
+        missing = n - self.position.n - 1
+        if missing > 0:
+            which = f"event {n - 1} is" if missing == 1 else f"{missing} events up to number {n - 1} are"
+            self.lost.append(f"{self.path.name}: {which} lost")
+
+    def torn(self) -> int:
+        """Bytes behind the last whole line: of an event that is being written, or never was to its end."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.position.offset)
+                rest = file.read(CHUNK)
+        except OSError:
+            return 0
+        return 0 if b"\n" in rest else len(rest)
 
     def _decoded(self, line: bytes) -> Event | None:
         if line.isspace() or self.position.offset == 0:
