@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+JOBS ?= 2
 N ?= 20
 PIP_FLAGS := $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL),)
 
@@ -21,7 +22,7 @@ lint: $(VENV)/installed
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/installed
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal
 
 torture: $(VENV)/installed
 	$(VENV)/bin/python -m tests.torture --trials $(N) --jobs 2
@@ -31,6 +32,7 @@ bench: $(VENV)/installed
 	$(VENV)/bin/python bench/log_call.py
 	$(VENV)/bin/python bench/start_up.py
 	$(VENV)/bin/python bench/politeness.py
+	$(VENV)/bin/python bench/six_trackers.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -205,7 +205,7 @@ def test_a_resumed_run_says_that_an_object_has_to_be_given_again(capsys: pytest.
     assert "notebook: an object of the earlier process; hand it to resume(trackers=[...])" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", [7, [7], [object()], [Notebook], [["csv"]]], ids=repr)
+@pytest.mark.parametrize("given", [7, [7], [object()], [Notebook], [["csv"]]], ids=lambda given: repr(given)[:9])
 def test_what_is_no_tracker_is_told(given: Any, runs: Path) -> None:
     with pytest.raises(ConfigError, match="tracker"):
         trackhub.start(trackers=given)

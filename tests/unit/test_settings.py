@@ -85,7 +85,7 @@ def test_a_config_file_that_is_not_there_is_named(config: Path) -> None:
         select()
 
 
-@pytest.mark.parametrize("wrong", [7, [7], {"csv": 7}, {7: {}}, object()], ids=repr)
+@pytest.mark.parametrize("wrong", [7, [7], {"csv": 7}, {7: {}}, object()], ids=lambda wrong: repr(wrong)[:9])
 def test_trackers_of_a_wrong_shape_are_a_mistake(wrong: Any) -> None:
     with pytest.raises(ConfigError):
         select(wrong)

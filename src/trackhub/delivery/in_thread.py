@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from trackhub.layout import RunFolder
 
 
+AWAY = 1.0
+"""Seconds of a pause from which on a tracker counts as away, and the end of the training does not wait for it."""
+
+
 class ThreadCourier:
     """Carries one run to one object.
 
@@ -60,4 +64,4 @@ class ThreadCourier:
             self._reason = words(error)
 
     def _hear(self, word: Word) -> None:
-        self._reason = word.reason if word.backing_off else ""
+        self._reason = word.reason if word.backing_off >= AWAY else ""
