@@ -54,8 +54,8 @@ fragment is written again from the journal; the backend drops what it has."""
 class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The base of a tracker's options: annotated fields with defaults, described by `msgspec.Meta`.
 
-    A field whose `Meta(extra={"secret": True})` is set is never written to disk. Its name has to say so, as `api_key` and
-    `password` do: the journal redacts options by their names, since it knows no plugin.
+    A field whose `Meta(extra={"secret": True})` is set is never written to disk. Its name has to say so, as `api_key`
+    and `password` do: the journal redacts options by their names, since it knows no plugin.
     """
 
 
