@@ -4,8 +4,8 @@
 
 Each variant is a process of its own that logs 10 numbers at each of STEPS (2,000) steps of 5 ms of computing, to csv,
 jsonl, SwanLab, TensorBoard, MLflow (sqlite) and W&B (offline). Lightning's loggers know no jsonl, Accelerate's neither
-csv nor jsonl. Reported are the seconds until the first step, the time of one log call (median and 99th percentile), what
-all log calls cost, the seconds that the end takes, and the CPU of everything beyond the computing itself: in the
+csv nor jsonl. Reported are the seconds until the first step, the time of one log call (median and 99th percentile),
+what all log calls cost, the seconds that the end takes, and the CPU of everything beyond the computing itself: in the
 training's process, and in all others, to the very end of the delivery.
 """
 
