@@ -65,12 +65,12 @@ def _numbered(path: Path) -> list[Path]:
 
 
 def locate(path: str | os.PathLike[str], run: Path) -> Path | None:
-    """`path` as it is from here, or else from inside the run folder; None if neither exists."""
+    """`path` as it is from here or from inside the run folder, the newer of the two; None if neither exists."""
     try:
         candidates = (Path(path).absolute(), run / path)
     except TypeError:
         return None
-    return next((candidate for candidate in candidates if candidate.exists()), None)
+    return max((one for one in candidates if one.exists()), key=lambda one: one.stat().st_mtime, default=None)
 
 
 def relative(path: Path, run: Path) -> str:

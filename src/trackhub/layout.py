@@ -38,6 +38,7 @@ class RunFolder:
         self.delivery_log = self.delivery / "delivery.log"
         self.supervisor_status = self.delivery / "supervisor" / "status.json"
         self.supervisor_lock = self.delivery / "supervisor" / "lock"
+        self.added = self.delivery / "supervisor" / "added.json"
         self.supervisor_journal = self.journal / "supervisor.jsonl"
         self.logs = self.path / "logs"
         self.media = self.path / "media"
@@ -64,10 +65,10 @@ class RunFolder:
 
 
 def find_run(run: str | os.PathLike[str], under: str | os.PathLike[str] | None = None) -> RunFolder:
-    """The folder of `run`: a path, or a run's name under the runs folder.
+    """The folder of `run`: a path, the name of a run's folder, or what stands before the time in one such name.
 
     Raises:
-        ConfigError: no such run; the message names where it was looked for and close matches.
+        ConfigError: no such run, or several; the message names where it was looked for and close matches.
     """
     import difflib
 
@@ -76,6 +77,13 @@ def find_run(run: str | os.PathLike[str], under: str | os.PathLike[str] | None =
         if (candidate / "journal").is_dir():
             return RunFolder(candidate)
     names = [folder.path.name for folder in all_runs(base)]
+    begun = [name for name in names if name.startswith(f"{os.fspath(run)}_")]
+    if len(begun) == 1:
+        return RunFolder(base / begun[0])
+    if begun:
+        raise ConfigError(
+            f"{len(begun)} runs under {base} are called {os.fspath(run)!r}: {', '.join(begun[-5:])}. Name one"
+        )
     close = difflib.get_close_matches(Path(run).name, names, n=3, cutoff=0.4)
     hint = f" Close matches: {', '.join(close)}." if close else ""
     raise ConfigError(

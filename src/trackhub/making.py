@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from inspect import signature
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -51,8 +51,14 @@ def _wrong(name: str, key: str, given: dict[str, Any], kind: Any) -> str:
     try:
         msgspec.convert(given[key], kind, strict=False)
     except msgspec.ValidationError as error:
-        return f"tracker {name!r}, option {key!r}: {error} (trackhub trackers {name})"
+        return f"tracker {name!r}, option {key!r}: {error}{_choices(kind)} (trackhub trackers {name})"
     return ""
+
+
+def _choices(kind: Any) -> str:
+    """The words that an option can be, if it is one of a few."""
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return f"; one of {', '.join(map(str, get_args(kind)))}" if get_origin(kind) is Literal else ""
 
 
 def hooks(name: str, plugin_class: type) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def _name_problem(name: str, known: dict[str, list[EntryPoint]]) -> str:
     return (
         f"no tracker {name!r} is installed.{meant(name, known)} Installed: {', '.join(known) or 'none'}. "
         f"If a package of its own brings it: pip install trackhub-{name}. "
-        f"A class of yours: --trackers path/to/file.py:Class, or a {local.FILE} beside the script"
+        f"A class of yours: path/to/file.py:Class in place of the name, or a {local.FILE} beside the script"
     )
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 class Run:
     """One execution and its folder. `trackhub.start` and `trackhub.resume` make one.
 
-    Methods named `log_*` never raise for a bad value and never wait for a tracker (rule 10 of the design;
+    Methods named `log_*` never raise for a bad value and never wait for a tracker (a mistake does not end a run;
     ``TRACKHUB_STRICT=1`` makes bad values raise). The journal's own disk is the one thing that can block them.
     """
 
@@ -189,7 +189,8 @@ class Run:
         """Tell of a checkpoint that exists on disk.
 
         Args:
-            path: the file or folder, as it was saved; a relative one is looked for here, then in the run folder.
+            path: the file or folder, as it was saved; a relative one is looked for here and in the
+                run folder, and the newer one counts.
             step: the step whose weights it holds; the last logged one if not given.
             metrics: numbers that belong to it, e.g. {"val/loss": 0.3}.
         """

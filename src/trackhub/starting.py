@@ -70,7 +70,7 @@ def start(
     """
     if joined := ranks.joined(resolve_runs_dir(runs_dir)):
         return Run.join(*joined)
-    selection, mode = _checked(select(trackers, options), best), _mode(delivery)
+    selection, mode = _checked(select(trackers, options), config, best), _mode(delivery)
     hide(selection.options)
     folder = _new_folder(resolve_runs_dir(runs_dir), storable(str(name or "run")))
     header = new_header(os.urandom(8).hex(), folder.path.name)
@@ -81,7 +81,7 @@ def start(
         trackers=selection.names,
         options=storable(selection.options),
         sources=selection.sources,
-        tags=tuple(storable(str(tag)) for tag in tags),
+        tags=tuple(storable(str(tag)) for tag in ([tags] if isinstance(tags, str) else tags)),
         notes=storable(notes),
         group=storable(group),
         job_type=storable(job_type),
@@ -117,12 +117,15 @@ def resume(
         trackers, options, finish_timeout, delivery: as in `start`; by default those that the run had.
 
     Raises:
-        ConfigError: no such run, or it is still being written.
+        ConfigError: no such run, it is still being written, or `step` is no integer.
     """
     from trackhub.delivery.launch import retire
+    from trackhub.journal import added
     from trackhub.journal.state import state, writer_alive
     from trackhub.rewinding import make_room
 
+    if not isinstance(step, int | None):
+        raise ConfigError(f"step={step!r}: the last step that still counts is an integer")
     folder = find_run(run, runs_dir)
     before = state(folder)
     if writer_alive(folder):
@@ -148,6 +151,7 @@ def resume(
         argv=tuple(redact_argv(sys.argv)),
         cwd=_cwd(),
     )
+    added.forget(folder)
     if step is not None and step < before.last_step:
         writer.append(Rewind, step=step)
     last_step = before.last_step if step is None else step
@@ -191,8 +195,10 @@ def _as_before(before: State, options: Mapping[str, Mapping[str, Any]] | None) -
     return select(stored or "none", options, before.sources)
 
 
-def _checked(selection: Selection, best: Mapping[str, str] | None = None) -> Selection:
+def _checked(selection: Selection, config: Any = None, best: Mapping[str, str] | None = None) -> Selection:
     problems = check_best(best)
+    if not isinstance(config, Mapping | None):
+        problems.append(f"config is a dict, e.g. config=vars(arguments), not {type(config).__name__}")
     try:
         selection = found(selection)
     except ConfigError as error:

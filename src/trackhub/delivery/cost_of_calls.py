@@ -23,6 +23,8 @@ from trackhub.layout import RunFolder
 _WINDOW = 1 << 16
 _WINDOWS = 16
 """Pieces of a journal file that are looked at."""
+FEWEST = 5
+"""Measured calls below which nothing is said of them."""
 _REFUSED = b'\n{"kind":"rejected"'
 _CHUNK = 1 << 20
 
@@ -47,7 +49,7 @@ class RunCost(msgspec.Struct, frozen=True):
     """What a run has cost so far."""
 
     log: LogCost | None
-    """None while no call was measured: the first is the 16th event."""
+    """None while fewer than five calls were measured, one in 64."""
     refused: int
     """Values that the run itself kept out."""
     supervisor: Cost
@@ -61,7 +63,7 @@ def log_cost(folder: RunFolder) -> LogCost | None:
     file = latest(folder)
     taken = sorted(event.took for event in _sampled(file) if event.took)
     last = next((event.n for event in reversed(last_events(file))), 0)
-    if not taken:
+    if len(taken) < FEWEST:
         return None
     end = ended(folder)
     lasted = max((end.t if end else time.time()) - header(file).started, 1e-9)

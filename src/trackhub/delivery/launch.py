@@ -26,6 +26,8 @@ LINGER = 3600.0
 RETIRE_WITHIN = 5.0
 """Seconds that the supervisor of an earlier attempt has to stop, and then to die."""
 TICK = 0.02
+LOOKS_AFTER = (3.0, 7.0, 20.0)
+"""Seconds after which the training looks whether a tracker was parked; each after the one before."""
 
 
 class Delivery:
@@ -52,6 +54,7 @@ class Delivery:
         self._objects = [ThreadCourier(folder, name, one) for name, one in selection.objects.items()]
         self._process: subprocess.Popen[bytes] | None = None
         self._finishing = False
+        self._told: set[str] = set()
 
     def start(self) -> None:
         """Start the supervisor, and a thread that starts it again should it die."""
@@ -63,6 +66,23 @@ class Delivery:
         for carried in self._objects:
             carried.start()
         threading.Thread(target=self._keep_alive, name="trackhub-supervisor", daemon=True).start()
+        if self._orders.couriers and self._orders.trackers:
+            threading.Thread(target=self._look_early, name="trackhub-parked", daemon=True).start()
+
+    def _look_early(self) -> None:
+        for pause in LOOKS_AFTER:
+            time.sleep(pause)
+            self._tell_parked()
+
+    def _tell_parked(self) -> None:
+        """Say which trackers do not work: a wrong option, a missing SDK. Their plugins load elsewhere, and later."""
+        from trackhub.delivery.receipt import supervisor_status
+
+        status = supervisor_status(self._folder)
+        for name, one in status.trackers.items() if status else ():
+            if one.state == "parked" and name not in self._told:
+                self._told.add(name)
+                tell(f"{name} is parked: {one.reason}")
 
     def _keep_alive(self) -> None:
         for restart in range(RESTARTS + 1):
@@ -94,6 +114,7 @@ class Delivery:
         until = time.monotonic() + timeout
         if self._orders.couriers:
             wait(self._folder, self._orders.trackers, process, timeout)
+            self._tell_parked()
         for carried in self._objects:
             carried.finish(until)
         if process.poll() is None:

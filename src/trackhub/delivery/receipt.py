@@ -12,7 +12,8 @@ from trackhub.delivery.cost import Cost
 from trackhub.delivery.cursor import Cursor
 from trackhub.delivery.protocol import SupervisorStatus, TrackerStatus
 from trackhub.delivery.subjects import subject
-from trackhub.journal.following import Follower
+from trackhub.events import Rewind
+from trackhub.journal.following import Follower, Item
 from trackhub.journal.state import ended, state
 from trackhub.layout import RunFolder
 
@@ -99,7 +100,7 @@ def _receipt(folder: RunFolder, name: str, status: SupervisorStatus | None) -> R
         left=progress.left,
         mappings=progress.mapped,
         told=cursor.told,
-        behind=_behind(folder, since) if lag else 0.0,
+        behind=round(max(time.time() - since, 0.0), 3) if lag else 0.0,
         cost=cursor.cost,
     )
 
@@ -110,15 +111,15 @@ def _lag(folder: RunFolder, cursor: Cursor) -> tuple[int, float]:
     follower = Follower(folder, cursor.handed.positions)
     count, since = 0, 0.0
     while items := follower.read(10_000):
-        times = [item.event.t for item in items if subject(item.event) in takes]
+        times = [item.event.t for item in items if subject(item.event) in takes or _is_untold(item, cursor)]
         since = since or min(times, default=0.0)
         count += len(times)
     return count, since
 
 
-def _behind(folder: RunFolder, since: float) -> float:
-    end = ended(folder)
-    return round(max((end.t if end else time.time()) - since, 0.0), 3)
+def _is_untold(item: Item, cursor: Cursor) -> bool:
+    """Whether this is a rewind that the tracker has not been told of: it holds what was taken back."""
+    return isinstance(item.event, Rewind) and item.attempt > cursor.handed.rewinds and cursor.handed.delivered > 0
 
 
 def _state(folder: RunFolder, cursor: Cursor, lag: int, word: TrackerStatus) -> str:

@@ -16,6 +16,8 @@ from trackhub.delivery.progress import Progress
 from trackhub.delivery.protocol import BUSY, Orders
 from trackhub.delivery.receipt import Receipt, delivering, receipts, supervisor_status
 from trackhub.delivery.waiting import Patience
+from trackhub.journal.added import Added, add
+from trackhub.journal.format import storable
 from trackhub.journal.state import State, state
 from trackhub.layout import RunFolder
 from trackhub.local import OBJECT
@@ -79,8 +81,10 @@ def sync(
 
     Args:
         folder: the run.
-        to: these trackers only, also ones that the run never had, as in `trackhub.start`; by default the run's own.
-        options: options by tracker; they win over those that the run was started with.
+        to: these trackers only, also ones that the run never had, as in `trackhub.start`; from then on they are the
+            run's own. By default all that it has.
+        options: options by tracker; they win over those that the run was started with. An empty one takes back one
+            that was stored.
         timeout: give up after this many seconds; by default after 30 s without any advance.
         sitting: what is shared with other syncs.
     """
@@ -91,12 +95,20 @@ def sync(
         before = receipts(folder, names)
         if all(receipt.complete for receipt in before):
             return Outcome(run.name, str(folder.path), "delivered", False, before)
+    _remember(folder, run, orders)
     sitting = sitting or Sitting(Progress())
     sitting.progress.add(folder, names)
     watch = _Watch(folder, names, timeout, sitting)
     while not watch.attached() and not sitting.stop.is_set() and watch.own(orders) == BUSY:
         continue  # the run's own supervisor was faster: watch that one
     return Outcome(run.name, str(folder.path), watch.caught_up or watch.result(), True, receipts(folder, names))
+
+
+def _remember(folder: RunFolder, run: State, orders: Orders) -> None:
+    """What the run never had is its own from now on: an interrupted sync is gone on with, and so is a resumed run."""
+    new = [name for name in orders.trackers if name not in run.trackers]
+    if new:
+        add(folder, {name: Added(storable(orders.options[name]), orders.sources.get(name, "")) for name in new})
 
 
 def _is_far(folder: RunFolder, names: tuple[str, ...]) -> bool:
@@ -122,11 +134,17 @@ def orders_for(
     sources: Mapping[str, str] | None = None,
 ) -> Orders:
     """Orders with the run's options, but for those that were redacted on disk."""
-    stored = {name: disclosed(run.options.get(name, {})) for name in names}
-    selection = select(stored, options, {**run.sources, **(sources or {})})
+    stored = {name: _kept(disclosed(run.options.get(name, {})), options.get(name, {})) for name in names}
+    given = {name: _kept(more, more) for name, more in options.items()}
+    selection = select(stored, given, {**run.sources, **(sources or {})})
     return Orders(
         folder=str(folder.path), trackers=names, options=selection.options, sources=selection.sources, live=False
     )
+
+
+def _kept(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` without those that `more` takes back."""
+    return {key: value for key, value in options.items() if more.get(key) != ""}
 
 
 def one_by_one(orders: Orders) -> list[Orders]:

@@ -20,6 +20,8 @@ AT_REST = ("parked", "backing off", "delivered", "stopped")
 """States in which nobody advances."""
 PATIENCE = 1.5
 """Seconds without any advance after which the end of a training waits no more."""
+STARTS_WITHIN = 60.0
+"""Seconds that a supervisor has to say its first word."""
 SHOW_AFTER = 1.0
 """Seconds after which a person wants to see what is being waited for."""
 
@@ -37,7 +39,7 @@ class Patience:
         self._folder = folder
         self._trackers = trackers
         self._limit = limit
-        self._last = time.monotonic()
+        self._begin = self._last = time.monotonic()
 
     def is_over(self) -> bool:
         """Whether it has run out."""
@@ -48,7 +50,9 @@ class Patience:
     def _somebody_advances(self) -> bool:
         status = supervisor_status(self._folder)
         if status is None or _is_stale(status) or any(name not in status.trackers for name in self._trackers):
-            return True
+            return (
+                time.monotonic() - self._begin < STARTS_WITHIN
+            )  # its disk may be full: it cannot even say that it lives
         return any(status.trackers[name].state not in AT_REST for name in self._trackers)
 
 

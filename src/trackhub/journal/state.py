@@ -10,6 +10,7 @@ import msgspec
 from trackhub import locks
 from trackhub.errors import JournalError
 from trackhub.events import Event, Header, Metrics, RunEnded, RunStarted
+from trackhub.journal.added import Added, added
 from trackhub.journal.following import first_start, rewinds, writer_of
 from trackhub.journal.format import decode, decode_header
 from trackhub.layout import RunFolder
@@ -65,19 +66,25 @@ def state(folder: RunFolder) -> State:
         last_step=_last_step(folder),
         attempt=head.attempt,
         pid=head.pid,
-        **_as_started(first_start(folder), first_start(folder, head.attempt)),
+        **_as_started(first_start(folder), first_start(folder, head.attempt), added(folder)),
     )
 
 
-def _as_started(first: RunStarted | None, latest: RunStarted | None) -> dict[str, Any]:
-    """What the run was started with; a resume may have changed its trackers."""
+def _as_started(first: RunStarted | None, latest: RunStarted | None, later: dict[str, Added]) -> dict[str, Any]:
+    """What the run was started with; a resume may have changed its trackers, and a sync may have added some."""
     fixed = (
         {name: getattr(first, name) for name in ("project", "tags", "notes", "group", "job_type", "best")}
         if first
         else {}
     )
     start = latest or first
-    return fixed | ({"trackers": start.trackers, "options": start.options, "sources": start.sources} if start else {})
+    if start is None:
+        return fixed
+    return fixed | {
+        "trackers": tuple(dict.fromkeys((*start.trackers, *later))),
+        "options": {**{name: one.options for name, one in later.items()}, **start.options},
+        "sources": {**{name: one.source for name, one in later.items() if one.source}, **start.sources},
+    }
 
 
 def _last_step(folder: RunFolder) -> int:
