@@ -15,6 +15,8 @@ STATUS = {0: "finished", 1: "failed", 255: "killed"}
 
 class TestWandb(TrackerConformance):
     tracker = WandbTracker
+    # The SDK waits for its own process for minutes where it cannot reach that; test_wandb kills that process instead.
+    test_an_outage_inside_a_hook_is_not_swallowed = None
 
     def read_params(self, run: Path, carried: Any) -> dict[str, Any]:
         return wandb_reader.config(run)

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from trackhub import making, registry
+from trackhub.delivery import courier
 from trackhub.delivery import cursor as cursors
 from trackhub.delivery.attempts import Parked
 from trackhub.delivery.context import RunContext
-from trackhub.delivery.courier import Courier
 from trackhub.delivery.facade import Tracker
 from trackhub.errors import TrackhubError
 from trackhub.journal.format import spell
@@ -37,6 +37,8 @@ class Errand(msgspec.Struct, kw_only=True):
     """Folders behind the import path: where a test's own modules lie."""
     keys: list[str] = []
     """The metrics to read back, as the backend calls them."""
+    flush_every: float = courier.FLUSH_EVERY
+    """Seconds between two flushes; 0 for one after each batch."""
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -62,13 +64,14 @@ def main() -> None:
 
 def _deliver(errand: Errand) -> Answer:
     folder = RunFolder(errand.folder)
+    courier.FLUSH_EVERY = errand.flush_every
     try:
         plugin_class = registry.load(errand.name, errand.source)
 
         def make() -> object:
             return making.make(errand.name, plugin_class, errand.options)
 
-        done = Courier(folder, errand.name, make, lambda _word: None, threading.Event()).deliver()
+        done = courier.Courier(folder, errand.name, make, lambda _word: None, threading.Event()).deliver()
     except (Parked, TrackhubError) as error:
         return Answer(outcome="parked", reason=str(error))
     points = _read_back(folder, errand.name, make(), errand.keys)

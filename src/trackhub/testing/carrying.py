@@ -55,8 +55,11 @@ class Carried:
         return {key: [(s, unspell(value), t) for s, value, t in found] for key, found in answer.points.items()}
 
     def suffer(self, folder: RunFolder, hook: str, fault: str, **how: Any) -> int:
-        """Deliver a run while the tracker misbehaves in `hook`, as `trackhub.testing.faulty` does; the exit code."""
-        return self._run(folder, [], self._sick(hook, fault, **how)).returncode
+        """Deliver a run while the tracker misbehaves in `hook`, as `trackhub.testing.faulty` does; the exit code.
+
+        Here a flush follows each batch: whatever a flush called safe has to be there after a kill.
+        """
+        return self._run(folder, [], self._sick(hook, fault, **how), flush_every=0.0).returncode
 
     def cursor(self, folder: RunFolder) -> Cursor:
         """Cursor and receipt of the tracker."""
@@ -66,7 +69,7 @@ class Carried:
         """What the tracker told ``run.remember`` of the run at `run`: its own id there, its url."""
         return self.cursor(RunFolder(run)).remembered
 
-    def _run(self, folder: RunFolder, keys: list[str], change: str) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, folder: RunFolder, keys: list[str], change: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
         errand = Errand(
             folder=str(folder.path),
             name=self.name,
@@ -74,6 +77,7 @@ class Carried:
             options=self._options,
             path=[entry for entry in sys.path if entry],
             keys=keys,
+            **more,
         )
         return subprocess.run(
             command("trackhub.testing.carrier"),

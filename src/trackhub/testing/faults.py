@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
 import functools
+import io
 import os
 import signal
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 from trackhub.plugin import Rejected, Retry, hookimpl
 
-Fault = Literal["raise", "hang", "exit", "crash", "kill", "reject", "away", "outage", "slow"]
+Fault = Literal["raise", "hang", "exit", "crash", "kill", "reject", "away", "outage", "cut", "slow"]
 """raise: an unexpected error. hang, slow: it sleeps. exit: `os._exit`. crash: a segmentation fault. kill: SIGKILL.
-reject: `Rejected`. away: `Retry`. outage: a connection error, as an SDK raises it."""
+reject: `Rejected`. away: `Retry`. outage: a connection error, as an SDK raises it. cut: the hook does its work, but no
+file opens for writing and nobody is reached: a plugin that swallows such errors loses what it was given."""
 
 
 def misbehave(fault: str, seconds: float = 3600.0) -> None:
@@ -50,6 +57,9 @@ def faulty(
     @functools.wraps(real)
     def sick(*arguments: Any) -> Any:
         due = call <= _count(counter) < call + times
+        if due and fault == "cut":
+            with cut():
+                return real(*arguments)
         result = real(*arguments) if after or not due else None
         if not due:
             return result
@@ -57,6 +67,32 @@ def faulty(
         return result if after else real(*arguments)
 
     return type(tracker.__name__, (tracker,), {hook: hookimpl(sick)})
+
+
+@contextmanager
+def cut() -> Iterator[None]:
+    """No file opens for writing, and nobody is reached, as far as Python code does it, while this lasts."""
+    names = {socket.socket: ("connect", "send", "sendall", "sendto"), socket: ("create_connection",)}
+    with ExitStack() as stack:
+        for owner, broken in names.items():
+            for name in broken:
+                stack.enter_context(mock.patch.object(owner, name, _unreachable))
+        for owner in (builtins, io):
+            stack.enter_context(mock.patch.object(owner, "open", _reading_only(owner.open)))
+        yield
+
+
+def _unreachable(*_: Any, **__: Any) -> Any:
+    raise ConnectionError(errno.EHOSTUNREACH, "the faulty tracker reaches nobody")
+
+
+def _reading_only(real: Callable[..., Any]) -> Callable[..., Any]:
+    def opened(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
+        if set(mode) & set("wax+"):
+            raise OSError(errno.EIO, "the faulty tracker's disk takes nothing", str(file))
+        return real(file, mode, *arguments, **named)
+
+    return opened
 
 
 def _count(counter: Path) -> int:

@@ -76,6 +76,18 @@ class Crashes(Base):
         )
         self.assert_complete(carried, journal.folder)
 
+    @pytest.mark.parametrize(("name", "call"), [("rows", 1), ("flush", 2)], ids=["rows", "flush"])
+    def test_an_outage_inside_a_hook_is_not_swallowed(
+        self, name: str, call: int, carried: Carried, journal: SomeJournal
+    ) -> None:
+        """No file opens for writing, and nobody is reached: that has to be raised, so that the rows come again."""
+        self.once()
+        rows = some_rows(journal, 1_200)
+        journal.end()
+        fault = {"hook": self.hook(name), "fault": "cut", "times": 2, "call": call}
+        self.deliver(carried, journal.folder, rows, fault)
+        self.assert_complete(carried, journal.folder)
+
     def test_a_batch_that_is_refused_once_is_halved_and_arrives(self, carried: Carried, journal: SomeJournal) -> None:
         """Nothing of a refused batch was stored, so its halves can come."""
         self.once()
