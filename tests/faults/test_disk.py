@@ -112,6 +112,7 @@ def test_a_trainer_that_is_killed_while_the_disk_is_full_is_told_dead_when_there
     assert_equal(folder, "csv", "jsonl", "tensorboard")
 
 
+@pytest.mark.torture
 def test_a_full_disk_does_not_keep_a_training_from_its_end(small: Path, tmp_path: Path) -> None:
     """What did not get to the disk is lost, and told with its number; what did is delivered when there is room."""
     training = train(small, tmp_path)
@@ -137,12 +138,12 @@ from trackhub import appendfile
 from trackhub.delivery import cursor
 from trackhub_{name} import {cls} as Real
 
-def first(name, times, error, real):
+def first(name, start, times, error, real):
     def call(*arguments):
         counter = Path({folder!r}, name)
         with counter.open("ab") as file:
             file.write(b".")
-        if 2 < counter.stat().st_size <= 2 + times:
+        if start < counter.stat().st_size <= start + times:
             if name == "append":
                 arguments[0].write(bytes(arguments[1][: len(arguments[1]) // 2]))
             raise OSError(error, os.strerror(error))
@@ -150,9 +151,9 @@ def first(name, times, error, real):
     return call
 
 if {what!r} == "append":
-    appendfile._write = first("append", 1, errno.EIO, appendfile._write)
+    appendfile._write = first("append", 0, 1, errno.EIO, appendfile._write)
 if {what!r} == "cursor":
-    cursor.write_atomically = first("cursor", 3, errno.ENOSPC, cursor.write_atomically)
+    cursor.write_atomically = first("cursor", 2, 3, errno.ENOSPC, cursor.write_atomically)
 
 class {cls}(Real):
     __qualname__ = "{cls}"
@@ -174,7 +175,7 @@ def test_a_courier_s_write_that_fails_is_done_again_and_leaves_no_half_line(
     run.finish()
     folder = RunFolder(run.path)
     assert sync(folder).result == "delivered"
-    assert (tmp_path / what).stat().st_size > (3 if what == "append" else 5)
+    assert (tmp_path / what).stat().st_size > (1 if what == "append" else 5)  # it failed, and was done again
     assert_equal(folder, name)
 
 

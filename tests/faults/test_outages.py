@@ -58,7 +58,7 @@ def through(how: str, place: Place, guarded: Gate, rows: int, status: str = "fin
     assert_arrived(run, place.database, place.server.uri, status.upper())
 
 
-@pytest.mark.parametrize("how", ["frozen", *ANSWERS])
+@pytest.mark.parametrize("how", ["frozen", "429"])
 def test_an_outage_in_the_middle_of_a_training_costs_no_point(how: str, place: Place, guarded: Gate) -> None:
     through(how, place, guarded, 500)
 
@@ -137,7 +137,11 @@ def test_a_server_in_trouble_is_not_hammered(
     time.sleep(1.5)
     guarded.answer = answer
     guarded.seen, guarded.times = [], []
-    until, step = time.monotonic() + seconds, 10
+    log(run, range(10, 11))
+    patience = time.monotonic() + 30
+    while not guarded.times and time.monotonic() < patience:
+        time.sleep(0.02)
+    until, step = time.monotonic() + seconds, 11
     while time.monotonic() < until:
         log(run, range(step, step + 1))
         step += 1

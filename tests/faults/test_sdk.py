@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import trackhub
@@ -47,7 +49,11 @@ def steps(run: Run) -> list[int]:
 
 def delivery() -> list[str]:
     """Processes of this test, other than the test itself."""
-    return [" ".join(one.cmdline())[-60:] for one in marked(os.environ[MARK])]
+    found = []
+    for one in marked(os.environ[MARK]):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            found.append(" ".join(one.cmdline())[-60:])
+    return found
 
 
 @pytest.mark.parametrize("how", HARMLESS)
@@ -79,12 +85,13 @@ def test_one_whose_process_is_lost_once_is_started_again(how: str, monkeypatch: 
     assert sorted(set(steps(run))) == list(range(ROWS))
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     ("how", "deadline", "words"),
     [
         ("eats memory", 60, "400 are allowed (TRACKHUB_COURIER_MEMORY)"),
-        pytest.param("ignores signals", 1, "log_metrics did not return in time", marks=pytest.mark.torture),
-        pytest.param("segfaults", 60, "its process ended with SIGSEGV in log_metrics", marks=pytest.mark.torture),
+        ("ignores signals", 1, "log_metrics did not return in time"),
+        ("segfaults", 60, "its process ended with SIGSEGV in log_metrics"),
     ],
 )
 def test_one_whose_process_is_lost_again_and_again_is_parked_and_named(
@@ -124,8 +131,9 @@ def test_children_are_gone_too_when_the_supervisor_is_killed() -> None:
     while not any("time.sleep(3600" in line for line in delivery()) and time.monotonic() < until:
         time.sleep(0.05)
     for process in marked(os.environ[MARK]):
-        if "trackhub.delivery.supervisor" in process.cmdline():
-            process.kill()
+        with contextlib.suppress(psutil.Error):
+            if "trackhub.delivery.supervisor" in process.cmdline():
+                process.kill()
     time.sleep(8)
     assert not any("time.sleep(3600" in line for line in delivery())
     run.finish()

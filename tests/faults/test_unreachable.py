@@ -27,7 +27,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["wandb", "swanlab"])
+@pytest.mark.parametrize("name", [pytest.param("wandb", marks=pytest.mark.torture), "swanlab"])
 def test_a_cloud_out_of_reach_harms_nothing_and_says_how_to_go_on(
     name: str, tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
