@@ -22,7 +22,8 @@ lint: $(VENV)/installed
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/installed
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal -m "not alone and not torture"
+	$(VENV)/bin/python -m pytest -m "alone and not torture"
 
 torture: $(VENV)/installed
 	$(VENV)/bin/python -m tests.torture --trials $(N) --jobs 2

@@ -11,11 +11,23 @@ import pytest
 from trackhub.testing import install, no_survivors, on_path
 
 
+os.environ.pop("COLUMNS", None)  # tables are as wide as they want to be, also where a console is made at an import
+ALONE = ("e2e", "faults")
+"""Folders whose tests watch processes by the clock: `make test` runs them one after another."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what wants the machine for itself."""
+    for item in items:
+        if item.path.parent.name in ALONE:
+            item.add_marker("alone")
+
+
 @pytest.fixture(autouse=True)
 def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's settings, or the runs folder of another test."""
     for name in list(os.environ):
-        if name.startswith(("TRACKHUB_", "SWANLAB_", "WANDB_", "MLFLOW_")):
+        if name == "COLUMNS" or name.startswith(("TRACKHUB_", "SWANLAB_", "WANDB_", "MLFLOW_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("TRACKHUB_RUNS_DIR", str(tmp_path / "runs"))
     monkeypatch.setenv("TRACKHUB_LINGER", "0")

@@ -557,6 +557,7 @@ def kill_couriers() -> int:
     return len(found)
 
 
+@pytest.mark.alone
 def test_couriers_that_are_killed_leave_each_point_once_and_no_process(tmp_path: Path, runs: Path) -> None:
     training = start_training(tmp_path)
     killed = 0

@@ -100,6 +100,7 @@ def piqa(index: int) -> dict[str, object]:
     return line(dataset="piqa", input=f"How to drive nail {index}?", options=options, target=options[0], target_idx=0)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("number", "code", "words"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
 )
