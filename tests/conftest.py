@@ -10,7 +10,6 @@ import pytest
 
 from trackhub.testing import install, no_survivors, on_path
 
-
 os.environ.pop("COLUMNS", None)  # tables are as wide as they want to be, also where a console is made at an import
 ALONE = ("e2e", "faults")
 """Folders whose tests watch processes by the clock: `make test` runs them one after another."""
