@@ -23,7 +23,7 @@ lint: $(VENV)/installed
 
 unit: $(VENV)/installed
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal -m "not alone and not torture"
-	$(VENV)/bin/python -m pytest -m "alone and not torture"
+	$(VENV)/bin/python -m pytest -m "alone and not torture" --reruns 1
 
 torture: $(VENV)/installed
 	$(VENV)/bin/python -m tests.torture --trials $(N) --jobs 2
