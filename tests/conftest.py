@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from trackhub.testing import install, no_survivors, on_path
 
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # a shell in the background ignores it, and children inherit that
 os.environ.pop("COLUMNS", None)  # tables are as wide as they want to be, also where a console is made at an import
 ALONE = ("e2e", "faults")
 """Folders whose tests watch processes by the clock: `make test` runs them one after another."""
