@@ -48,7 +48,7 @@ class Receipt(msgspec.Struct):
     mappings: dict[str, str] = {}
     told: list[str] = []
     behind: float = 0.0
-    """Seconds from the oldest event that is not delivered yet to the end of the run, or until now while it runs."""
+    """Seconds since the oldest event that is not delivered yet."""
     cost: Cost = Cost()
     """What its couriers have used so far."""
 

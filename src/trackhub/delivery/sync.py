@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
+from trackhub.delivery import cursor as cursors
 from trackhub.delivery.glance import unread
 from trackhub.delivery.launch import retire, spawn
 from trackhub.delivery.progress import Progress
 from trackhub.delivery.protocol import BUSY, Orders
 from trackhub.delivery.receipt import Receipt, delivering, receipts, supervisor_status
 from trackhub.delivery.waiting import Patience
-from trackhub.journal.added import Added, add
+from trackhub.journal.added import Added, content
 from trackhub.journal.format import storable
 from trackhub.journal.state import State, state
 from trackhub.layout import RunFolder
@@ -108,7 +109,8 @@ def _remember(folder: RunFolder, run: State, orders: Orders) -> None:
     """What the run never had is its own from now on: an interrupted sync is gone on with, and so is a resumed run."""
     new = [name for name in orders.trackers if name not in run.trackers]
     if new:
-        add(folder, {name: Added(storable(orders.options[name]), orders.sources.get(name, "")) for name in new})
+        more = {name: Added(storable(orders.options[name]), orders.sources.get(name, "")) for name in new}
+        cursors.write_atomically(folder.added, content(folder, more))
 
 
 def _is_far(folder: RunFolder, names: tuple[str, ...]) -> bool:

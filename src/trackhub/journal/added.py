@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import msgspec
@@ -25,13 +24,9 @@ def added(folder: RunFolder) -> dict[str, Added]:
         return {}
 
 
-def add(folder: RunFolder, more: dict[str, Added]) -> None:
-    """Remember trackers, in one atomic step."""
-    content = msgspec.json.format(msgspec.json.encode({**added(folder), **more}), indent=1)
-    folder.added.parent.mkdir(parents=True, exist_ok=True)
-    new = folder.added.with_name(f".added.{os.getpid()}.tmp")
-    new.write_bytes(content)
-    new.replace(folder.added)
+def content(folder: RunFolder, more: dict[str, Added]) -> bytes:
+    """What the file says with `more` trackers in it."""
+    return msgspec.json.format(msgspec.json.encode({**added(folder), **more}), indent=1)
 
 
 def forget(folder: RunFolder) -> None:
