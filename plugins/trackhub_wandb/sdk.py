@@ -16,6 +16,8 @@ from wandb.sdk.data_types._private import MEDIA_TMP
 from trackhub.plugin import RunInfo
 from trackhub_wandb import WandbOptions
 
+AUTOGROUP = Path("/proc/self/autogroup")
+"""Where Linux keeps how nice a session is."""
 VISIBLE_AFTER = 0.5
 """Seconds until what was logged is in the file, where readers see it."""
 ANSWER_WITHIN = 20.0
@@ -97,9 +99,10 @@ def kill_process() -> None:
 def be_polite() -> None:
     """The SDK's process has a session of its own, where nice does not count: it yields the CPU as this one does."""
     try:
-        own = Path("/proc/self/autogroup").read_text(encoding="ascii").split()[-1]
-        for core in _cores():
-            Path(f"/proc/{core.pid}/autogroup").write_text(own, encoding="ascii")
+        # Nothing stands there for a process whose forebears never began a session, as in some containers.
+        for own in AUTOGROUP.read_text(encoding="ascii").split()[-1:]:
+            for core in _cores():
+                Path(f"/proc/{core.pid}/autogroup").write_text(own, encoding="ascii")
     except OSError:
         return
 
