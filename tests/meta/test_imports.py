@@ -96,7 +96,7 @@ LAYERS = [
     {"journal", "intake", "media", "rewinding"},
     {"plugin", "appendfile", "hookspecs", "registry", "settings"},
     {"delivery", "run", "starting", "making", "cards"},
-    {"checking"},
+    {"checking", "lineage"},
     {"cli", "testing", "scaffold", "__main__", "__init__"},
 ]
 """From the bottom to the top: at import, a layer imports from its own and from lower ones only."""

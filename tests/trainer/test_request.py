@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
-from trackhub_trainer.config import FIELDS, GROUPS
+from trackhub_trainer.config import FIELDS, GROUPS, setting
 from trackhub_trainer.request import Request, read
+from trackhub_trainer.values import parse
 
 
 def from_yaml(tmp_path: Path, text: str, *arguments: str) -> Request:
@@ -49,6 +51,19 @@ def test_underscores_in_values_stay() -> None:
     """Only names are rewritten."""
     assert read(["--data-dir=my_data", "--lora-targets", "q_proj,v_proj"]).config.lora_targets == ("q_proj", "v_proj")
     assert read(["--data-dir=my_data"]).config.data_dir == "my_data"
+
+
+@pytest.mark.parametrize(("raw", "value"), [("true", True), ("No", False), (True, True), (0, False), ("on", True)])
+def test_booleans_are_read_as_people_write_them(raw: object, value: bool) -> None:
+    """And anything else is a mistake."""
+
+    @dataclass
+    class Some:
+        it: bool = setting(True, "it")
+
+    assert parse(fields(Some)[0], raw) is value
+    with pytest.raises(ValueError, match="must be true or false"):
+        parse(fields(Some)[0], "perhaps")
 
 
 def test_all_mistakes_are_collected_with_close_matches() -> None:

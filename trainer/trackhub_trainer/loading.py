@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Sampler
 
-from trackhub_trainer import order
+from trackhub.lineage import order
 from trackhub_trainer.batches import COLLATE
 from trackhub_trainer.encoding import Encoded
 from trackhub_trainer.schedule import Schedule

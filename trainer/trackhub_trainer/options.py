@@ -51,14 +51,12 @@ def _add(group: argparse._ArgumentGroup, entry: Field[Any]) -> None:
     """The option of a setting; one that is not given leaves no trace."""
     flags = [f"--{entry.name.replace('_', '-')}", *(["--bs"] if entry.name == "batch_size" else [])]
     default = "" if entry.default in (None, ()) else f" (default: {_shown(entry.default)})"
-    group.add_argument(
-        *flags,
-        dest=entry.name,
-        metavar=_metavar(entry),
-        default=argparse.SUPPRESS,
-        action="append" if entry.name == "tracker_opt" else "store",
-        help=entry.metadata["help"] + default,
-    )
+    shared = {"dest": entry.name, "default": argparse.SUPPRESS, "help": entry.metadata["help"] + default}
+    if entry.type == "bool":
+        group.add_argument(*flags, action=argparse.BooleanOptionalAction, **shared)
+    else:
+        action = "append" if entry.name == "tracker_opt" else "store"
+        group.add_argument(*flags, action=action, metavar=_metavar(entry), **shared)
 
 
 def _metavar(entry: Field[Any]) -> str:
@@ -67,6 +65,8 @@ def _metavar(entry: Field[Any]) -> str:
 
 
 def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "yes" if default else "no"
     if isinstance(default, tuple):
         return ",".join(default)
     return f"{default:g}" if isinstance(default, float) else str(default)

@@ -56,6 +56,15 @@ def _number(raw: Any) -> float:
     return number
 
 
+def _boolean(raw: Any) -> bool:
+    """YAML has booleans, and people write them as words."""
+    known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    word = str(raw).strip().lower()
+    if word not in known:
+        raise ValueError("must be true or false")
+    return known[word]
+
+
 def _string(raw: Any) -> str:
     if isinstance(raw, Mapping | list | tuple) or raw is None or str(raw).strip() == "":
         raise ValueError("must be a text")
@@ -74,6 +83,7 @@ def _anything(raw: Any) -> Any:
 
 
 PARSERS: dict[str, Callable[[Any], Any]] = {
+    "bool": _boolean,
     "int": _integer,
     "float": _number,
     "str": _string,

@@ -2,7 +2,8 @@
 
 The questions are an endless stream, shuffled anew for each epoch; step k (0-based) takes places
 ``k * batch_size`` to ``(k + 1) * batch_size`` of it. A batch may span the end of an epoch: every step has the same
-size, and every question is seen equally often.
+size, and every question is seen equally often. Of a step that several ranks share, rank r takes the r-th contiguous
+share, so that the questions of a step do not depend on how it is divided.
 """
 
 from __future__ import annotations
@@ -28,11 +29,24 @@ def at(place: int, questions: int, seed: int) -> tuple[int, int]:
 
 def batch(step: int, batch_size: int, questions: int, seed: int) -> list[int]:
     """The questions of one step (0-based), by their index."""
-    first = step * batch_size
-    return [at(place, questions, seed)[0] for place in range(first, first + batch_size)]
+    return [at(place, questions, seed)[0] for place in places(step, batch_size)]
 
 
 def batches(start: int, stop: int, batch_size: int, questions: int, seed: int) -> Iterator[list[int]]:
     """The batches of the steps from `start` up to, not including, `stop`."""
     for step in range(start, stop):
         yield batch(step, batch_size, questions, seed)
+
+
+def places(step: int, batch_size: int, rank: int = 0, ranks: int = 1) -> range:
+    """The places of the stream that one rank takes in a step (0-based).
+
+    Args:
+        step: 0-based.
+        batch_size: questions of the whole step, a multiple of `ranks`.
+        rank: whose share, 0-based.
+        ranks: how many there are.
+    """
+    share = batch_size // ranks
+    first = step * batch_size + rank * share
+    return range(first, first + share)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trackhub_trainer import order
+
+from trackhub.lineage import order
 
 counts = st.integers(1, 40)
 
@@ -48,3 +49,11 @@ LATER = 2
 def test_the_epoch_of_a_place(place: int) -> None:
     """Places count through the epochs."""
     assert order.at(place, 10, 0)[1] == place // 10
+
+
+@settings(max_examples=60)
+@given(share=counts, ranks=st.integers(1, 4), step=counts)
+def test_the_ranks_of_a_step_share_its_places_in_order(share: int, ranks: int, step: int) -> None:
+    """However many there are, the step is the same."""
+    whole = list(order.places(step, share * ranks))
+    assert [place for rank in range(ranks) for place in order.places(step, share * ranks, rank, ranks)] == whole
