@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trackhub_trainer import data, model
+from trackhub_trainer import model, sources
 from trackhub_trainer.config import Config
+from trackhub_trainer.data import Question
 from trackhub_trainer.encoding import Encoder
 from trackhub_trainer.tasks import TASKS
 from trainer_help import Trainer, command
@@ -28,9 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def questions() -> tuple[data.Question, ...]:
+def questions() -> tuple[Question, ...]:
     """The training questions of the sample."""
-    found, problems = data.read(TASKS["sample"], Path("nowhere"))
+    found, problems = sources.read(TASKS["sample"], Path("nowhere"))
     assert not problems
     return found.train
 

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trackhub_trainer import data
+from trackhub_trainer import sources
+from trackhub_trainer.data import Data
 from trackhub_trainer.tasks import TASKS
 from trainer_help import line, write_lines
 
 ARC = TASKS["arc-challenge"]
 
 
-def read(folder: Path, **splits: list[Any]) -> tuple[data.Data, list[str]]:
+def read(folder: Path, **splits: list[Any]) -> tuple[Data, list[str]]:
     """What reading these lines gives."""
-    return data.read(ARC, write_lines(folder, "arc-challenge", **splits))
+    return sources.read(ARC, write_lines(folder, "arc-challenge", **splits))
 
 
 def test_a_line_becomes_a_prompt_with_its_options_and_the_letters_as_answers(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_an_empty_file_and_a_missing_folder(tmp_path: Path) -> None:
     """Each has its own words."""
     _, [empty] = read(tmp_path, train=[""], test=[line()])
     assert empty.endswith("is empty")
-    _, [absent] = data.read(ARC, tmp_path / "nowhere")
+    _, [absent] = sources.read(ARC, tmp_path / "nowhere")
     assert "--data-dir DIR names the folder that holds DIR/arc-challenge/" in absent
 
 
@@ -103,7 +104,7 @@ def test_labels_in_digits_count_from_their_target(tmp_path: Path) -> None:
 
 def test_the_sample_is_whole() -> None:
     """It ships with the trainer, and no question of one split stands in another."""
-    found, problems = data.read(TASKS["sample"], Path("nowhere"))
+    found, problems = sources.read(TASKS["sample"], Path("nowhere"))
     assert not problems
     assert (len(found.train), len(found.test)) == (200, 50)
     assert not {question.prompt for question in found.train} & {question.prompt for question in found.test}
@@ -125,11 +126,11 @@ def test_the_sample_is_whole() -> None:
 def test_real_files(shared: Path, name: str, split: str, answers: set[str] | None) -> None:
     """Every line of the real data is understood."""
     path = shared / "data" / "cs" / name / f"{name}_{split}_formatted.jsonl"
-    found, problems = data.questions(TASKS[name], path)
+    part, problems = sources.file(TASKS[name], path)
     assert not problems
-    assert len(found) == len(path.read_text().splitlines())
+    assert len(part.questions) == len(path.read_text().splitlines())
     if answers is not None:
-        assert {answer for question in found for answer in question.answers} == answers
+        assert {answer for question in part.questions for answer in question.answers} == answers
 
 
 def test_a_line_that_is_no_utf8_is_told_with_its_number_among_the_others(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_a_line_that_is_no_utf8_is_told_with_its_number_among_the_others(tmp_pat
     path = folder / "arc-challenge" / "arc-challenge_train_formatted.jsonl"
     first, second, *rest = path.read_bytes().split(b"\n")
     path.write_bytes(b"\xef\xbb\xbf" + b"\n".join([first, b"\xff" + second, *rest]))
-    found, problems = data.read(ARC, folder)
+    found, problems = sources.read(ARC, folder)
     assert len(found.train) == 1
     assert ", line 2: " in problems[0] and "can't decode byte 0xff" in problems[0]
     assert ", line 3: " in problems[1]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from trackhub_trainer import data
+from trackhub_trainer import sources
 from trackhub_trainer.batches import flat
 from trackhub_trainer.data import Question
 from trackhub_trainer.encoding import Encoder
@@ -106,7 +106,7 @@ def test_the_final_model_loads_with_peft_and_is_the_last_checkpoint(folder: Path
 
 def measured(model: Any, tokenizer: Any) -> float:
     """The accuracy on the sample's test questions."""
-    found, _ = data.read(TASKS["sample"], Path("nowhere"))
+    found, _ = sources.read(TASKS["sample"], Path("nowhere"))
     questions: tuple[Question, ...] = found.test
     return accuracy(model, Encoder(tokenizer, 512), questions, flat, lambda _: None).value
 

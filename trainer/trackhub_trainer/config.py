@@ -25,10 +25,22 @@ def setting(default: Any, help: str, **limits: Any) -> Any:  # noqa: A002 - argp
 class Config:
     """What the user asked for. None stands for "choose what fits"."""
 
-    dataset: str = setting("sample", "data set: sample (ships with the trainer), arc-challenge, openbookqa, ...")
+    dataset: str = setting(
+        "sample",
+        "sample (ships with the trainer), arc-challenge, arc-easy, boolq, hellaswag, openbookqa, piqa, winogrande, or "
+        "a .jsonl file; several, comma-separated, are trained one after another",
+        metavar="NAMES",
+    )
+    source: str = setting(
+        "files", "files: from --data-dir; hub: from the Hugging Face hub, by name", choices=("files", "hub")
+    )
     data_dir: str = setting(
         "data_to_lora/cs", "folder with one folder per data set: DIR/NAME/NAME_train_formatted.jsonl", metavar="DIR"
     )
+    train_file: str | None = setting(None, "train on this file instead", metavar="FILE")
+    validation_file: str | None = setting(None, "validate on this file instead", metavar="FILE")
+    test_file: str | None = setting(None, "measure the accuracy on this file instead", metavar="FILE")
+    skip_bad_lines: bool = setting(False, "leave broken lines out, and count them, instead of stopping before training")
     base_model: str = setting("tiny", "tiny (ships with the trainer), a local folder, a hub name, or a .gguf file")
 
     max_steps: int | None = setting(None, "optimizer steps (default: 125)", least=1)
@@ -81,7 +93,16 @@ FIELDS: dict[str, Field[Any]] = {entry.name: entry for entry in fields(Config)}
 """The settings by name."""
 
 GROUPS = {
-    "what to train on": ("dataset", "data_dir", "base_model"),
+    "what to train on": (
+        "dataset",
+        "source",
+        "data_dir",
+        "train_file",
+        "validation_file",
+        "test_file",
+        "skip_bad_lines",
+        "base_model",
+    ),
     "training": (
         "max_steps",
         "batch_size",

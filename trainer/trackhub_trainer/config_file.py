@@ -30,7 +30,7 @@ ALIASES = {
 OPAQUE = ("trackers", "tracker_opt")
 """Settings whose value is a mapping, not a section."""
 
-RECORDED = ("chosen", "using_validation_as_test")
+RECORDED = ("chosen", "using_validation_as_test", "skipped_lines")
 """What a run's config.yaml tells about itself, beside the settings."""
 
 

@@ -1,17 +1,16 @@
-"""Reading the data files, and every reason why a line of them cannot be trained on."""
+"""The questions of a training, and every reason why a line cannot be one."""
 
 from __future__ import annotations
 
-import ast
-import json
-from codecs import BOM_UTF8
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trackhub_trainer.lines import Entry, parsed
+from trackhub_trainer.rows import Row, as_line
 from trackhub_trainer.tasks import Task
 
-BUILT_IN = Path(__file__).parent / "assets"
 SHOWN = 5
 """Broken lines of a file that are told one by one; the rest is counted."""
 
@@ -25,12 +24,29 @@ class Question:
         prompt: the text before the answer.
         answers: the text of each option's answer.
         right: which of them is right, 0-based.
+        row: the line's fields; of a raw row, as they would stand in a line.
     """
 
     line: int
     prompt: str
     answers: tuple[str, ...]
     right: int
+    row: Row = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Split:
+    """One file, or one split on the hub, as questions.
+
+    Attributes:
+        where: where it comes from; on the hub a name like ``hub:allenai/ai2_arc/ARC-Challenge/train``.
+        questions: in the order of the file.
+        skipped: the broken lines that were left out, told one by one.
+    """
+
+    where: Path
+    questions: tuple[Question, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,9 +54,10 @@ class Data:
     """What one training reads.
 
     Attributes:
-        train, test: the questions, in the order of their files.
-        train_file, test_file: where they come from.
+        train, test, validation: the questions, in the order of their files; the last may be empty.
+        train_file, test_file, validation_file: where they come from.
         using_validation_as_test: no labelled test file is there, or the data set has none.
+        skipped: broken lines that were left out, as ``--skip-bad-lines`` allows.
     """
 
     train: tuple[Question, ...]
@@ -48,65 +65,43 @@ class Data:
     train_file: Path
     test_file: Path
     using_validation_as_test: bool
+    validation: tuple[Question, ...] = ()
+    validation_file: Path | None = None
+    skipped: tuple[str, ...] = ()
 
 
-def read(task: Task, data_dir: Path) -> tuple[Data, list[str]]:
-    """(the data, what is wrong with it). With problems, the data is not to be used."""
-    base = _folder(task, data_dir)
-    train_file = _file(base, task, "train")
-    test_file = _file(base, task, "test")
-    from_validation = not task.labelled_test or not test_file.exists()
-    if from_validation and _file(base, task, "validation").exists():
-        test_file = _file(base, task, "validation")
-    train, problems = questions(task, train_file)
-    test, more = questions(task, test_file)
-    if not base.is_dir():
-        problems, more = [_no_folder(task, base)], []
-    return Data(train, test, train_file, test_file, from_validation), problems + more
+def split(task: Task, where: Path, entries: Iterable[Entry], skip: bool = False) -> tuple[Split, list[str]]:
+    """(the questions of a file, its problems).
+
+    Args:
+        task: how its lines are asked.
+        where: what the file is called in problems.
+        entries: its lines.
+        skip: leave broken lines out, and tell of them in the result; they are no problems then.
+    """
+    found: list[Question] = []
+    broken: list[str] = []
+    for number, content in entries:
+        try:
+            found.append(question(task, number, parsed(content)))
+        except ValueError as error:
+            broken.append(f"{where}, line {number + 1}: {error}")
+    if skip and found:
+        return Split(where, tuple(found), tuple(broken)), []
+    if not found and not broken:
+        broken = [f"{where} is empty"]
+    if len(broken) > SHOWN:
+        broken[SHOWN:] = [f"{where}: {len(broken) - SHOWN} more broken lines"]
+    return Split(where, tuple(found)), broken
 
 
-def _folder(task: Task, data_dir: Path) -> Path:
-    """The folder of a data set; the sample ships with the trainer."""
-    given = data_dir / task.name
-    return BUILT_IN / "sample" if task.name == "sample" and not given.is_dir() else given
-
-
-def _file(base: Path, task: Task, split: str) -> Path:
-    return base / f"{task.name}_{split}_formatted.jsonl"
-
-
-def _no_folder(task: Task, base: Path) -> str:
-    wanted = f"DIR/{task.name}/{task.name}_train_formatted.jsonl"
-    return f"no folder {base}: --data-dir DIR names the folder that holds {wanted}"
-
-
-def questions(task: Task, path: Path) -> tuple[tuple[Question, ...], list[str]]:
-    """(the questions of a file, its problems); blank lines are passed over, but count as lines."""
-    try:
-        content = path.read_bytes().removeprefix(BOM_UTF8)
-    except OSError as error:
-        return (), [f"{path} cannot be read: {error.strerror}"]
-    found, problems = [], []
-    for number, line in enumerate(content.split(b"\n")):
-        if line.strip():
-            try:
-                found.append(question(task, number, line.decode()))
-            except ValueError as error:
-                problems.append(f"{path}, line {number + 1}: {error}")
-    if not found and not problems:
-        problems = [f"{path} is empty"]
-    if len(problems) > SHOWN:
-        problems[SHOWN:] = [f"{path}: {len(problems) - SHOWN} more broken lines"]
-    return tuple(found), problems
-
-
-def question(task: Task, number: int, line: str) -> Question:
-    """One line as a question.
+def question(task: Task, number: int, row: Row) -> Question:
+    """One row as a question.
 
     Raises:
         ValueError: why it cannot be one.
     """
-    row = _parsed(line)
+    row = as_line(task.task_type, row)
     options, asked = row.get("options"), row.get("input")
     if not isinstance(asked, str) or not asked.strip():
         raise ValueError("`input` is missing, or no text")
@@ -115,24 +110,10 @@ def question(task: Task, number: int, line: str) -> Question:
     answers = task.answers(options)
     if len(set(answers)) < len(answers) or not all(answers):
         raise ValueError(f"two options have the same label, or one has none: {', '.join(map(repr, answers))}")
-    return Question(number, task.prompt(asked, options), tuple(answers), _right(row, answers))
+    return Question(number, task.prompt(asked, options), tuple(answers), _right(row, answers), row)
 
 
-def _parsed(line: str) -> dict[str, Any]:
-    """A JSON object; or, from older scripts, the repr of a Python dict, read without running it."""
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        try:
-            row = ast.literal_eval(line.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            raise ValueError(f"no valid JSON ({error})") from None
-    if not isinstance(row, dict):
-        raise ValueError("no JSON object")
-    return row
-
-
-def _right(row: dict[str, Any], answers: list[str]) -> int:
+def _right(row: Row, answers: list[str]) -> int:
     """The index of the right answer; `target`, where there is one, must name the same."""
     index, target = row.get("target_idx"), row.get("target")
     target = None if target is None else str(target).strip()

@@ -31,6 +31,8 @@ def _training(job: Job) -> Iterator[tuple[str, str]]:
     chosen = machine.choose(job.config)
     yield "training questions", f"{train} in {data.train_file}"
     yield "test questions", f"{len(job.test_questions())} of {len(data.test)} in {data.test_file}{note}"
+    if data.skipped:
+        yield "broken lines", f"{len(data.skipped)} are left out"
     yield "base model", job.config.base_model
     yield "steps", f"{steps.max_steps} of {steps.batch_size} questions: {steps.epochs(train):.2f} epochs"
     yield "stage 1", f"steps 1-{steps.stage1_steps}, learning rate {steps.lr:g}" if steps.stage1_steps else "none"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 from collections.abc import Mapping
@@ -16,12 +15,12 @@ from trackhub.errors import ConfigError
 from trackhub.layout import runs_dir
 from trackhub.secrets import REDACTED
 from trackhub.settings import parse_tracker_options, select
-from trackhub_trainer import data, model, schedule
+from trackhub_trainer import choosing, model, schedule
 from trackhub_trainer.config import Config
 from trackhub_trainer.data import Data
 from trackhub_trainer.request import Request
 from trackhub_trainer.schedule import Schedule
-from trackhub_trainer.tasks import TASKS, Task
+from trackhub_trainer.tasks import Task
 
 HEAVY = ("torch", "lightning.pytorch", "transformers", "peft")
 """Imports that take seconds: they run while the trackers are checked."""
@@ -63,13 +62,22 @@ class Job:
         return {
             **asdict(self.config),
             **settled,
-            "data_dir": str(Path(self.config.data_dir).expanduser().absolute()),
+            **_absolute(self.config),
             "base_model": _portable(self.config.base_model),
             "trackers": str(trackers),
             "tracker_opt": {name: given for name, given in trackers.options.items() if given},
             "chosen": sorted(set(settled) - self.given),
             "using_validation_as_test": self.data.using_validation_as_test,
+            "skipped_lines": len(self.data.skipped),
         }
+
+
+def _absolute(config: Config) -> dict[str, str]:
+    """The settings that name files or folders, as they are found from anywhere."""
+    given = {name: getattr(config, name) for name in ("data_dir", "train_file", "validation_file", "test_file")}
+    if Path(config.dataset).suffix and Path(config.dataset).exists():
+        given["dataset"] = config.dataset
+    return {name: str(Path(path).expanduser().absolute()) for name, path in given.items() if path}
 
 
 def _portable(base_model: str) -> str:
@@ -88,7 +96,7 @@ def prepare(request: Request) -> Job:
     with ThreadPoolExecutor(1) as pool:
         verdict = pool.submit(check_trackers, config.trackers, options)
         problems = [*request.problems, *problems, *schedule.contradictions(config), *model.problems(config.base_model)]
-        task, found, wrong = _read(config)
+        task, found, wrong = choosing.read(config)
         problems += [*wrong, *_runs_dir(config)]
         if not problems:
             for name in HEAVY:
@@ -125,13 +133,3 @@ def _runs_dir(config: Config) -> list[str]:
     if there.is_dir() and os.access(there, os.W_OK):
         return []
     return [f"the runs folder {folder} cannot be written: choose another with --runs-dir"]
-
-
-def _read(config: Config) -> tuple[Task | None, Data | None, list[str]]:
-    task = TASKS.get(config.dataset)
-    if task is None:
-        close = difflib.get_close_matches(config.dataset, TASKS, n=3, cutoff=0.5)
-        hint = f" Close matches: {', '.join(close)}." if close else ""
-        return None, None, [f"--dataset {config.dataset}: not among {', '.join(TASKS)}.{hint}"]
-    found, problems = data.read(task, Path(config.data_dir).expanduser())
-    return task, found, problems

@@ -19,7 +19,7 @@ FOLLOWS = {
     "stage2_steps": ("max_steps", "stage1_steps"),
     "lr": ("base_model",),
     "lr2": ("lr", "base_model"),
-    "batch_size": ("dataset", "data_dir"),
+    "batch_size": ("dataset", "source", "data_dir", "train_file"),
     "precision": ("accelerator",),
 }
 """A setting that an earlier run chose by itself is chosen again when one of these is given now."""

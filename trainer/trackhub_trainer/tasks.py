@@ -44,6 +44,7 @@ class Task:
         shown: the options as lines of the prompt.
         question: how the prompt begins, with ``{input}`` in it.
         labelled_test: whether it has a labelled test file; if not, validation serves as test.
+        task_type: as in its lines; says what its raw rows look like.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Task:
     shown: Callable[[Options], list[str]] = _as_given
     question: str = "Question: {input}"
     labelled_test: bool = True
+    task_type: str = "multiple_choice"
 
     @property
     def test_split(self) -> str:
@@ -70,9 +72,9 @@ TASKS: dict[str, Task] = {
         Task("arc-challenge"),
         Task("arc-easy"),
         Task("openbookqa"),
-        Task("boolq", _texts, _dashed, "{input}", labelled_test=False),
-        Task("piqa", _texts, _dashed, "Goal: {input}", labelled_test=False),
-        Task("winogrande", _numbers, _numbered, "Sentence: {input}", labelled_test=False),
-        Task("hellaswag", _texts, _dashed, "Context: {input}", labelled_test=False),
+        Task("boolq", _texts, _dashed, "{input}", labelled_test=False, task_type="yes_no_question"),
+        Task("piqa", _texts, _dashed, "Goal: {input}", labelled_test=False, task_type="physical_reasoning"),
+        Task("winogrande", _numbers, _numbered, "Sentence: {input}", labelled_test=False, task_type="pronoun_resolution"),
+        Task("hellaswag", _texts, _dashed, "Context: {input}", labelled_test=False, task_type="sentence_completion"),
     )
 }

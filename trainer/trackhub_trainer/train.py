@@ -114,6 +114,10 @@ class Training:
             highlight=False,
         )
         log.info("settings: %s", self.job.record())
+        if data.skipped:
+            self.console.print(f"broken lines that are left out: {len(data.skipped)}", highlight=False)
+        for line in data.skipped:
+            log.warning("left out: %s", line)
 
     def _measure(self, run: trackhub.Run, step: int, when: str) -> Accuracy:
         """The accuracy on the test questions, logged and told."""

@@ -1,0 +1,71 @@
+"""Which data set `--dataset` means, and which files were named for it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+
+from trackhub_trainer import hub, sources
+from trackhub_trainer.config import Config
+from trackhub_trainer.data import Data
+from trackhub_trainer.lines import entries, parsed
+from trackhub_trainer.tasks import TASKS, Task
+
+SPLITS = ("train", "validation", "test")
+ENDINGS = ("_formatted", "_train")
+"""What the names of data files end in, beside the name of the data set."""
+
+
+def read(config: Config) -> tuple[Task | None, Data | None, list[str]]:
+    """(the data set, its questions, what is wrong with them)."""
+    given = _given(config)
+    task = TASKS.get(config.dataset) or (_own(given["train"]) if _is_file(config.dataset) else None)
+    if task is None:
+        return None, None, [_unknown(config.dataset)]
+    if config.source == "hub" and (wrong := hub.problems(task)):
+        return task, None, wrong
+    data_dir = Path(config.data_dir).expanduser()
+    return task, *sources.read(task, data_dir, config.source, given, config.skip_bad_lines)
+
+
+def name_of(file: Path) -> str:
+    """The data set of a file: its name without ``_train_formatted.jsonl``."""
+    name = file.stem
+    for ending in ENDINGS:
+        name = name.removesuffix(ending)
+    return name or file.stem
+
+
+def _given(config: Config) -> dict[str, Path]:
+    """The files that were named, by split."""
+    named = {name: getattr(config, f"{name}_file") for name in SPLITS}
+    if _is_file(config.dataset) and not named["train"]:
+        named["train"] = config.dataset
+    return {name: Path(path).expanduser() for name, path in named.items() if path}
+
+
+def _is_file(dataset: str) -> bool:
+    """Whether ``--dataset`` names a file, there or not, and not a data set."""
+    return dataset not in TASKS and (Path(dataset).suffix in (".jsonl", ".json") or Path(dataset).is_file())
+
+
+def _own(file: Path) -> Task:
+    """A data set of the user's own; the `task_type` of its first line says what kind it is."""
+    kind = _kind(file)
+    like = next((task for task in TASKS.values() if task.task_type == kind), TASKS["sample"])
+    return replace(like, name=name_of(file), labelled_test=True)
+
+
+def _kind(file: Path) -> object:
+    """What the first line that can be read says about itself; None if there is none."""
+    try:
+        return next((parsed(content).get("task_type") for _, content in entries(file)), None)
+    except (OSError, ValueError):
+        return None
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, TASKS, n=3, cutoff=0.5)
+    hint = f" Close matches: {', '.join(close)}." if close else ""
+    return f"--dataset {name}: not among {', '.join(TASKS)}, and no .jsonl file.{hint}"
