@@ -74,7 +74,9 @@ TASKS: dict[str, Task] = {
         Task("openbookqa"),
         Task("boolq", _texts, _dashed, "{input}", labelled_test=False, task_type="yes_no_question"),
         Task("piqa", _texts, _dashed, "Goal: {input}", labelled_test=False, task_type="physical_reasoning"),
-        Task("winogrande", _numbers, _numbered, "Sentence: {input}", labelled_test=False, task_type="pronoun_resolution"),
+        Task(
+            "winogrande", _numbers, _numbered, "Sentence: {input}", labelled_test=False, task_type="pronoun_resolution"
+        ),
         Task("hellaswag", _texts, _dashed, "Context: {input}", labelled_test=False, task_type="sentence_completion"),
     )
 }
