@@ -31,14 +31,10 @@ def read(
         skip: leave broken lines out.
     """
     reader = Reader(task, data_dir, source == "hub", given or {}, skip)
-    train, problems = reader.split("train")
-    validation, wrong = reader.split("validation") if reader.has("validation") else (None, [])
+    train = reader.split("train")
+    validation = reader.split("validation") if reader.has("validation") else None
     from_validation = not task.labelled_test or not reader.has("test")
-    if from_validation and validation is not None:
-        test, more = validation, []
-    else:
-        test, more = reader.split("test")
-    parts = [part for part in dict.fromkeys((train, validation, test)) if part is not None]
+    test = validation if validation and from_validation else reader.split("test")
     data = Data(
         train.questions,
         test.questions,
@@ -47,19 +43,26 @@ def read(
         from_validation,
         validation.questions if validation else (),
         validation.where if validation else None,
-        tuple(line for part in parts for line in part.skipped),
+        tuple(reader.skipped),
     )
-    return data, reader.missing() or [*problems, *wrong, *more]
+    return data, reader.missing() or reader.problems
 
 
 class Reader:
-    """Reads the splits of one data set; the arguments are those of `read`."""
+    """Reads the splits of one data set; the arguments are those of `read`.
+
+    Attributes:
+        problems: what was wrong with the splits that were read.
+        skipped: the broken lines that were left out.
+    """
 
     def __init__(self, task: Task, data_dir: Path, on_hub: bool, given: Mapping[str, Path], skip: bool) -> None:
         self._task = task
         self._on_hub = on_hub
         self._given = given
         self._skip = skip
+        self.problems: list[str] = []
+        self.skipped: list[str] = []
         self._folder = folder(task, data_dir, given.get("train"))
 
     def has(self, name: str) -> bool:
@@ -70,8 +73,14 @@ class Reader:
             return name != "test" or self._task.labelled_test
         return self._file(name).exists()
 
-    def split(self, name: str) -> Found:
-        """The questions of a split."""
+    def split(self, name: str) -> Split:
+        """The questions of a split; what is wrong with them is kept."""
+        found, problems = self._read(name)
+        self.problems += problems
+        self.skipped += found.skipped
+        return found
+
+    def _read(self, name: str) -> Found:
         if name in self._given or not self._on_hub:
             return file(self._task, self._given.get(name) or self._file(name), self._skip)
         return hub.split(self._task, name, self._skip)
