@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
+from torch import Tensor
 
+from trackhub_trainer.each_step import EachStep
 from trackhub_trainer.schedule import Schedule
 
 Saved = Callable[[Path, int, Mapping[str, Any]], None]
@@ -53,7 +55,7 @@ def _of_disk(error: BaseException, path: Path) -> OSError | None:
     return cause and OSError(cause.errno, cause.strerror, str(path))
 
 
-class LastSteps(Callback):  # type: ignore[misc]
+class LastSteps(EachStep):
     """Saves after each of the last steps.
 
     Args:
@@ -67,11 +69,10 @@ class LastSteps(Callback):  # type: ignore[misc]
         self._schedule = schedule
         self._saved = saved
 
-    def on_train_batch_end(self, trainer: Trainer, _module: Any, outputs: Mapping[str, Any], *_: Any) -> None:
-        """After the optimizer's step."""
-        step = trainer.global_step
+    def after_step(self, trainer: Trainer, step: int, loss: Tensor) -> None:
+        """Save, where it is due."""
         if step < self._schedule.first_saved:
             return
         path = self._folder / file_name(step, self._schedule.max_steps)
         trainer.save_checkpoint(path, weights_only=False)
-        self._saved(path, step, {"train/loss": outputs["loss"]})
+        self._saved(path, step, {"train/loss": loss})

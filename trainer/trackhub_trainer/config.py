@@ -44,7 +44,10 @@ class Config:
     base_model: str = setting("tiny", "tiny (ships with the trainer), a local folder, a hub name, or a .gguf file")
 
     max_steps: int | None = setting(None, "optimizer steps (default: 125)", least=1)
-    batch_size: int | None = setting(None, "questions per step (default: 8, 16 or 32, by the data's size)", least=1)
+    batch_size: int | None = setting(
+        None, "questions per forward pass (default: 8, 16 or 32, by the data's size)", least=1
+    )
+    accumulate: int = setting(1, "forward passes per step, on each device", least=1)
     lr: float | None = setting(None, "learning rate of stage 1 (default: 1e-4; 5e-4 for the tiny model)", above=0)
     lr2: float | None = setting(None, "learning rate of stage 2 (default: a tenth of --lr)", least=0)
     stage1_steps: int | None = setting(None, "steps of stage 1 (default: 60 %% of the steps)", least=0)
@@ -76,6 +79,9 @@ class Config:
     )
     accelerator: str = setting("auto", "where to train", choices=("auto", "cpu", "gpu"))
     threads: int | None = setting(None, "CPU threads (default: all; 1 for the tiny model)", least=1)
+    workers: int = setting(0, "processes that prepare batches ahead; 0 for none", least=0)
+    devices: int = setting(1, "devices to train on, on each machine", least=1)
+    num_nodes: int = setting(1, "machines to train on", least=1)
 
     project: str = setting("lora-training", "what trackers group the run by")
     tags: tuple[str, ...] = setting((), "tags for the trackers that know them, comma-separated", metavar="NAMES")
@@ -106,6 +112,7 @@ GROUPS = {
     "training": (
         "max_steps",
         "batch_size",
+        "accumulate",
         "lr",
         "lr2",
         "stage1_steps",
@@ -116,7 +123,8 @@ GROUPS = {
         "batching",
     ),
     "adapter": ("lora_r", "lora_alpha", "lora_dropout", "lora_targets"),
-    "saving, measuring, machine": ("save_steps", "eval_limit", "precision", "accelerator", "threads"),
+    "saving, measuring, machine": ("save_steps", "eval_limit", "precision", "accelerator", "threads", "workers"),
+    "several devices": ("devices", "num_nodes"),
     "tracking": ("project", "tags", "trackers", "tracker_opt", "runs_dir", "finish_timeout"),
 }
 """The settings as `trainer --help` shows them."""

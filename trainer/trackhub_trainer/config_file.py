@@ -11,6 +11,8 @@ from trackhub_trainer.config import FIELDS
 ALIASES = {
     "bs": "batch_size",
     "per_device_train_batch_size": "batch_size",
+    "gradient_accumulation_steps": "accumulate",
+    "dataloader_num_workers": "workers",
     "learning_rate": "lr",
     "learning_rate_stage1": "lr",
     "learning_rate_stage2": "lr2",

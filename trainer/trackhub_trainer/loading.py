@@ -1,47 +1,108 @@
-"""The training questions, batch by batch, in the order that `order` states."""
+"""The training questions, forward pass by forward pass, in the order that `order` states."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from torch.utils.data import DataLoader, Sampler
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from trackhub.lineage import order
-from trackhub_trainer.batches import COLLATE
+from trackhub_trainer.batches import COLLATE, Batch
 from trackhub_trainer.encoding import Encoded
 from trackhub_trainer.schedule import Schedule
 
 
-class Steps(Sampler):  # type: ignore[misc]
-    """The questions of each step from the first that is still to do.
+class Part(NamedTuple):
+    """What one forward pass takes of a step.
+
+    Attributes:
+        batch: its questions.
+        targets: how many tokens the whole step predicts, on all ranks.
+        last: whether the step ends with it, on its rank.
+    """
+
+    batch: Batch
+    targets: int
+    last: bool
+
+
+class Parts(Dataset):  # type: ignore[misc]
+    """The forward passes of all steps and ranks, by their number, counted on from step to step.
+
+    Those of a step are its questions in contiguous shares: the first rank's first, in order, then the second rank's.
+
+    Args:
+        examples: the training questions.
+        schedule: the steps and how they are divided.
+        seed: of the order.
+        batching: the name of the way that sequences become a batch.
+    """
+
+    def __init__(self, examples: Sequence[Encoded], schedule: Schedule, seed: int, batching: str) -> None:
+        self._examples = list(examples)
+        self._schedule = schedule
+        self._seed = seed
+        self._collate = COLLATE[batching]
+
+    def __getitem__(self, number: int) -> Part:
+        """The forward pass of this number."""
+        steps, size = self._schedule, self._schedule.batch_size
+        step, share = divmod(number, steps.passes)
+        chosen = order.batch(step, steps.per_step, len(self._examples), self._seed)
+        whole = [self._examples[index] for index in chosen]
+        batch = self._collate(whole[share * size : (share + 1) * size])
+        return Part(batch, sum(example.answer for example in whole), (share + 1) % steps.accumulate == 0)
+
+
+class Numbers(Sampler):  # type: ignore[misc]
+    """The numbers of one rank's forward passes, from the first that is still to do.
 
     Where to begin follows from the number of steps done, not from a counter in here: workers read ahead.
 
     Args:
-        schedule: how many steps, of which size.
-        questions: how many there are.
-        seed: of the order.
+        schedule: the steps and how they are divided.
         done: tells how many steps are done when the iteration starts.
+        rank: tells which rank this process is.
     """
 
-    def __init__(self, schedule: Schedule, questions: int, seed: int, done: Callable[[], int]) -> None:
+    def __init__(self, schedule: Schedule, done: Callable[[], int], rank: Callable[[], int]) -> None:
         self._schedule = schedule
-        self._questions = questions
-        self._seed = seed
         self._done = done
+        self._rank = rank
 
     def __len__(self) -> int:
-        return self._schedule.max_steps
+        return self._schedule.max_steps * self._schedule.accumulate
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[int]:
         steps = self._schedule
-        return order.batches(self._done(), steps.max_steps, steps.batch_size, self._questions, self._seed)
+        for step in range(self._done(), steps.max_steps):
+            first = step * steps.passes + self._rank() * steps.accumulate
+            yield from range(first, first + steps.accumulate)
 
 
 def loader(
-    examples: Sequence[Encoded], schedule: Schedule, seed: int, batching: str, done: Callable[[], int] = lambda: 0
+    examples: Sequence[Encoded],
+    schedule: Schedule,
+    seed: int,
+    batching: str,
+    done: Callable[[], int] = lambda: 0,
+    rank: Callable[[], int] = lambda: 0,
+    workers: int = 0,
 ) -> Any:
-    """Batches for the trainer: one epoch of Lightning's is the whole training."""
-    steps = Steps(schedule, len(examples), seed, done)
-    return DataLoader(list(examples), batch_sampler=steps, collate_fn=COLLATE[batching])
+    """The forward passes for the trainer, as `Part`: one epoch of Lightning's is the whole training.
+
+    Args:
+        examples, schedule, seed, batching: as for `Parts`.
+        done, rank: as for `Numbers`.
+        workers: processes that prepare batches ahead; they change nothing but the speed.
+    """
+    return DataLoader(
+        Parts(examples, schedule, seed, batching),
+        sampler=Numbers(schedule, done, rank),
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else it draws its workers' seed from the numbers that dropout goes by
+    )

@@ -11,15 +11,24 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from trackhub_trainer.batches import Batch, logits
+from trackhub_trainer.loading import Part
 from trackhub_trainer.schedule import Schedule
 
 Log = Callable[[dict[str, Any], int], None]
 """Takes metrics and the step that they belong to."""
 
 
-def loss(model: Any, batch: Batch) -> Tensor:
-    """Mean cross-entropy over the answers' tokens."""
-    return cross_entropy(logits(model, batch).float(), batch.targets)
+def loss(model: Any, batch: Batch, targets: int = 0) -> Tensor:
+    """Mean cross-entropy over the answers' tokens; or this batch's share of it.
+
+    Args:
+        model: the model.
+        batch: what it predicts.
+        targets: the tokens of the whole step that the batch is a part of; those of the batch if 0. The shares of all
+            parts add up to the mean over the undivided step, in which a question counts by its answer's tokens.
+    """
+    summed = cross_entropy(logits(model, batch).float(), batch.targets, reduction="sum")
+    return summed / (targets or len(batch.targets))
 
 
 class LoraModule(LightningModule):  # type: ignore[misc]
@@ -44,13 +53,26 @@ class LoraModule(LightningModule):  # type: ignore[misc]
         self._log_row = log
         self._identity = identity
         self._rng: dict[str, Any] | None = None
+        self._shares: list[Tensor] = []
+        self.step_loss = torch.tensor(float("nan"))
+        """The loss of the latest whole step, over all its parts and ranks."""
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Loss of one batch; it is logged here, undetoured, and nothing waits for its value."""
-        value = loss(self.model, batch)
+    def training_step(self, part: Part, _: int) -> Tensor:
+        """The loss of a step's part, so that Lightning's means over parts and ranks make the loss of the step."""
+        value = loss(self.model, part.batch, part.targets)
+        self._shares.append(value.detach())
+        if part.last:
+            self._log_step()
+        passes = self._schedule.passes
+        return value if passes == 1 else value * passes
+
+    def _log_step(self) -> None:
+        """Log the whole step, undetoured; on one rank nothing waits for the value."""
+        parts, self._shares = self._shares, []
+        value = parts[0] if len(parts) == 1 else torch.stack(parts).sum()
+        self.step_loss = value if self._schedule.ranks == 1 else self.trainer.strategy.reduce(value, reduce_op="sum")
         step = self.trainer.global_step + 1
-        self._log_row({"train/loss": value.detach(), "train/lr": self._schedule.lr_at(step)}, step)
-        return value
+        self._log_row({"train/loss": self.step_loss, "train/lr": self._schedule.lr_at(step)}, step)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW over the adapter, and the two stages."""
@@ -70,7 +92,7 @@ class LoraModule(LightningModule):  # type: ignore[misc]
         weights = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: weights[name] for name in weights if name in trained}
         step = self.trainer.global_step
-        position = {"step": step, "place": step * self._schedule.batch_size}
+        position = {"step": step, "place": step * self._schedule.per_step}
         checkpoint["trackhub"] = {**self._identity, **position}
         checkpoint["rng"] = {"torch": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 

@@ -11,6 +11,7 @@ from trackhub.settings import select
 from trackhub.showing.console import table
 from trackhub_trainer import checkpoints, machine, model
 from trackhub_trainer.preparing import Job
+from trackhub_trainer.schedule import Schedule
 
 
 def plan(job: Job) -> Table:
@@ -34,11 +35,18 @@ def _training(job: Job) -> Iterator[tuple[str, str]]:
     if data.skipped:
         yield "broken lines", f"{len(data.skipped)} are left out"
     yield "base model", job.config.base_model
-    yield "steps", f"{steps.max_steps} of {steps.batch_size} questions: {steps.epochs(train):.2f} epochs"
+    yield "steps", f"{steps.max_steps} of {_per_step(steps)}: {steps.epochs(train):.2f} epochs"
     yield "stage 1", f"steps 1-{steps.stage1_steps}, learning rate {steps.lr:g}" if steps.stage1_steps else "none"
     second = f"steps {steps.stage1_steps + 1}-{steps.max_steps}, learning rate {steps.lr2:g}"
     yield "stage 2", second if steps.stage2_steps else "none"
     yield "machine", f"{chosen.accelerator}, precision {chosen.precision}, {job.config.batching} batches"
+
+
+def _per_step(steps: Schedule) -> str:
+    """How a step's questions come together."""
+    ways = [(steps.accumulate, "passes"), (steps.ranks, "ranks")]
+    times = "".join(f" x {count} {what}" for count, what in ways if count > 1)
+    return f"{steps.per_step} questions" + (f" ({steps.batch_size}{times})" if times else "")
 
 
 def _disk(job: Job) -> Iterator[tuple[str, str]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from typing import Any
 
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
+from trackhub_trainer.each_step import EachStep
 from trackhub_trainer.schedule import Schedule
 
 LINES = 10
@@ -21,7 +22,7 @@ REFRESH = 0.2
 log = logging.getLogger("trackhub_trainer")
 
 
-class ShowProgress(Callback):  # type: ignore[misc]
+class ShowProgress(EachStep):
     """Shows loss, learning rate, steps per second and the time that is left."""
 
     def __init__(self, console: Console, schedule: Schedule) -> None:
@@ -42,15 +43,15 @@ class ShowProgress(Callback):  # type: ignore[misc]
             self._bar.add_task("", total=self._schedule.max_steps, completed=self._first, told="")
             self._bar.start()
 
-    def on_train_batch_end(self, trainer: Trainer, _module: Any, outputs: Mapping[str, Any], *_: Any) -> None:
-        """After each step."""
-        step, now = trainer.global_step, time.monotonic()
+    def after_step(self, _: Trainer, step: int, loss: Tensor) -> None:
+        """The bar at each look, a line now and then."""
+        now = time.monotonic()
         line = step % self._every == 0 or step == self._schedule.max_steps
         if not line and (self._bar is None or now - self._looked < REFRESH):
             return
         self._looked = now
         rate = (step - self._first) / max(now - self._began, 1e-9)
-        told = f"loss {float(outputs['loss']):.4f}  lr {self._schedule.lr_at(step):.3g}  {rate:.3g} steps/s"
+        told = f"loss {float(loss):.4f}  lr {self._schedule.lr_at(step):.3g}  {rate:.3g} steps/s"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=step, told=told)
         if line:

@@ -21,10 +21,20 @@ SIZES = ((1200, 8), (2500, 16))
 
 @dataclass(frozen=True)
 class Schedule:
-    """The steps of a training, all settled. Steps are counted from 1."""
+    """The steps of a training, all settled. Steps are counted from 1.
+
+    Attributes:
+        max_steps: how many.
+        batch_size: questions of one forward pass.
+        accumulate: forward passes of one step, on each rank.
+        devices, num_nodes: one rank for each device of each machine.
+    """
 
     max_steps: int
     batch_size: int
+    accumulate: int
+    devices: int
+    num_nodes: int
     stage1_steps: int
     stage2_steps: int
     lr: float
@@ -36,13 +46,28 @@ class Schedule:
         return self.lr if step <= self.stage1_steps else self.lr2
 
     @property
+    def ranks(self) -> int:
+        """How many processes share a step."""
+        return self.devices * self.num_nodes
+
+    @property
+    def passes(self) -> int:
+        """The forward passes of one step, of all ranks together."""
+        return self.accumulate * self.ranks
+
+    @property
+    def per_step(self) -> int:
+        """The questions of one step."""
+        return self.batch_size * self.passes
+
+    @property
     def first_saved(self) -> int:
         """The first step that leaves a checkpoint."""
         return self.max_steps - self.save_steps + 1
 
     def epochs(self, questions: int) -> float:
         """How often each question is seen."""
-        return self.max_steps * self.batch_size / questions
+        return self.max_steps * self.per_step / questions
 
 
 def settle(config: Config, questions: int) -> Schedule:
@@ -53,6 +78,9 @@ def settle(config: Config, questions: int) -> Schedule:
     return Schedule(
         max_steps=steps,
         batch_size=config.batch_size or next((size for limit, size in SIZES if questions <= limit), 32),
+        accumulate=config.accumulate,
+        devices=config.devices,
+        num_nodes=config.num_nodes,
         stage1_steps=stage1,
         stage2_steps=steps - stage1,
         lr=lr,

@@ -110,7 +110,7 @@ class Training:
         self.console.print(f"run {run.path}", highlight=False, soft_wrap=True)
         self.console.print(
             f"{self.job.config.base_model}, {model.trainable(self.model):,} trainable parameters; {len(data.train)} "
-            f"questions, {steps.max_steps} steps of {steps.batch_size} ({steps.epochs(len(data.train)):.1f} epochs)",
+            f"questions, {steps.max_steps} steps of {steps.per_step} ({steps.epochs(len(data.train)):.1f} epochs)",
             highlight=False,
         )
         log.info("settings: %s", self.job.record())
@@ -144,7 +144,13 @@ class Training:
         trainer = self._trainer(run.path, [keep, ShowProgress(self.console, job.schedule)])
         examples = self.encoder.examples(job.data.train)
         batches = loader(
-            examples, job.schedule, job.config.seed, job.config.batching, done=lambda: int(trainer.global_step)
+            examples,
+            job.schedule,
+            job.config.seed,
+            job.config.batching,
+            done=lambda: int(trainer.global_step),
+            rank=lambda: int(trainer.global_rank),
+            workers=job.config.workers,
         )
         torch.manual_seed(job.config.seed)
         self.model.train()
@@ -160,6 +166,7 @@ class Training:
             max_steps=self.job.schedule.max_steps,
             max_epochs=-1,
             accelerator=self.machine.accelerator,
+            accumulate_grad_batches=self.job.schedule.accumulate,
             devices=1,
             precision=self.machine.precision,
             callbacks=callbacks,

@@ -1,0 +1,66 @@
+"""A training without the command: the trainer's own module, order and loader under Lightning, in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from torch import Tensor
+from trackhub_trainer import model
+from trackhub_trainer.config import Config
+from trackhub_trainer.encoding import Encoded
+from trackhub_trainer.loading import loader
+from trackhub_trainer.module import LoraModule
+from trackhub_trainer.schedule import settle
+
+LIGHTNING = (
+    "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated",
+    "ignore:The 'train_dataloader' does not have many workers",
+)
+"""Warnings of Lightning's that are none of ours."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to: the rows logged, by step, and the trained weights."""
+
+    rows: dict[int, dict[str, float]]
+    weights: dict[str, Tensor]
+
+    @property
+    def losses(self) -> dict[int, float]:
+        return {step: row["train/loss"] for step, row in self.rows.items()}
+
+
+def fit(folder: Path, examples: list[Encoded], config: Config, **lightning_options: Any) -> Trained:
+    """Train the tiny model."""
+    rows: dict[int, dict[str, float]] = {}
+    schedule = settle(config, len(examples))
+    torch.manual_seed(config.seed)
+    adapted = model.with_adapter(model.load("tiny")[0], config)
+    module = LoraModule(
+        adapted,
+        schedule,
+        config.weight_decay,
+        lambda row, step: rows.update({step: {name: float(value) for name, value in row.items()}}),
+        {"run_id": "x"},
+    )
+    trainer = lightning.Trainer(
+        max_steps=schedule.max_steps,
+        max_epochs=-1,
+        accumulate_grad_batches=schedule.accumulate,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+        **lightning_options,
+    )
+    adapted.train()
+    batches = loader(examples, schedule, config.seed, config.batching, workers=config.workers)
+    trainer.fit(module, batches)
+    return Trained(rows, {name: weight.detach() for name, weight in module.named_parameters() if weight.requires_grad})
