@@ -43,6 +43,23 @@ def make_room(folder: RunFolder, step: int, last_step: int) -> Path | None:
     return room if room.exists() else None
 
 
+def check_reached(folder: RunFolder, step: int, last_step: int) -> None:
+    """Refuse a step that the run never reached.
+
+    Args:
+        folder: the run.
+        step: the last step that is to count.
+        last_step: of the run's last row; a checkpoint may be later.
+
+    Raises:
+        ConfigError: there is neither a row nor a checkpoint of that step or of a later one.
+    """
+    reached = max((last_step, *_checkpoints(folder).values()))
+    if step > reached:
+        far = f"got no further than step {reached}" if reached >= 0 else "has not logged a step"
+        raise ConfigError(f"step={step}: run {folder.path.name} {far}. Without step= it goes on where it is")
+
+
 def _checkpoints(folder: RunFolder) -> dict[Path, int]:
     """The step of each checkpoint in the run folder: as the journal says, else by its name."""
     told = [event for event in of_kind(folder, "checkpoint") if isinstance(event, Checkpoint)]

@@ -18,6 +18,7 @@ import msgspec
 from trackhub import local
 from trackhub.errors import ConfigError
 from trackhub.secrets import REDACTED
+from trackhub.variables import prefix
 
 Trackers = str | Iterable[Any] | Mapping[Any, Mapping[str, Any]] | None
 """How a user names trackers: "swanlab,csv", ["swanlab", "csv"], or {"mlflow": {"tracking_uri": ...}}. Beside
@@ -54,19 +55,31 @@ def select(
     Raises:
         ConfigError: the config file cannot be read; or options for a tracker that was not chosen.
     """
+    selection, strays = asked(trackers, options, sources)
+    if strays:
+        raise ConfigError(*strays)
+    return selection
+
+
+def asked(
+    trackers: Trackers = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> tuple[Selection, list[str]]:
+    """`select`, and what is wrong with it: options for a tracker that was not chosen."""
     from_file = _from_file()
     chosen = trackers if trackers is not None else os.environ.get("TRACKHUB_TRACKERS") or from_file or "csv"
     parts = _parts(chosen)
     strays = [name for name in options or {} if name not in parts]
-    if strays:
-        raise ConfigError(*(f"options for tracker {name!r}, which is not among {', '.join(parts)}" for name in strays))
+    wrong = [f"options for tracker {name!r}, which is not among {', '.join(parts) or 'none'}" for name in strays]
     layers = [_by_name(layer) for layer in (from_file, trackers, options)]
-    return Selection(
+    selection = Selection(
         names=tuple(parts),
         options={name: _options(name, layers) for name in parts},
         sources={**{name: where for name, where in (sources or {}).items() if name in parts}, **_sources(parts)},
         objects={name: part for name, part in parts.items() if not isinstance(part, str)},
     )
+    return selection, wrong
 
 
 def disclosed(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,8 +132,8 @@ def _section(layer: Any, name: str) -> dict[str, Any]:
 
 
 def _from_environment(name: str) -> dict[str, str]:
-    prefix = f"TRACKHUB_{re.sub(r'[^A-Za-z0-9]', '_', name).upper()}_"
-    return {key.removeprefix(prefix).lower(): value for key, value in os.environ.items() if key.startswith(prefix)}
+    begins = prefix(name)
+    return {key.removeprefix(begins).lower(): value for key, value in os.environ.items() if key.startswith(begins)}
 
 
 def _from_file() -> Any:
@@ -180,20 +193,28 @@ def found(selection: Selection) -> Selection:
     Raises:
         ConfigError: a tracker is nowhere; all of them at once.
     """
+    selection, problems = located(selection)
+    if problems:
+        raise ConfigError(*problems)
+    return selection
+
+
+def located(selection: Selection) -> tuple[Selection, list[str]]:
+    """`found` for those trackers that there are, and what is wrong with the others."""
     from trackhub.claims import plainly_installed
 
-    known = plainly_installed() if selection.names else set()
-    doubtful = tuple(name for name in selection.names if name not in known and name not in selection.sources)
+    plainly = plainly_installed() if selection.names else set()
+    doubtful = tuple(name for name in selection.names if name not in plainly and name not in selection.sources)
     sources = {**selection.sources, **{name: source for name in doubtful if (source := local.beside(name))}}
-    problems = [local.problem(name, source) for name, source in sources.items() if source != local.OBJECT]
+    wrong = {name: local.problem(name, source) for name, source in sources.items() if source != local.OBJECT}
     missing = tuple(name for name in doubtful if name not in sources)
     if missing:
-        from trackhub.registry import check_names
+        from trackhub.registry import check_names, installed
 
-        problems += check_names(missing)
-    if any(problems):
-        raise ConfigError(*filter(None, problems))
-    return msgspec.structs.replace(selection, sources=sources)
+        known = installed()
+        wrong |= {name: "".join(check_names((name,), known)) for name in missing}
+    there = tuple(name for name in selection.names if not wrong.get(name))
+    return msgspec.structs.replace(selection, names=there, sources=sources), list(filter(None, wrong.values()))
 
 
 def check_best(best: Mapping[str, str] | None) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trackhub import ranks
+from trackhub import ranks, variables
 from trackhub.endings import watch
 from trackhub.errors import ConfigError, JournalError
 from trackhub.events import Params, Rewind, RunEnded, RunStarted
@@ -20,7 +20,7 @@ from trackhub.layout import runs_dir as resolve_runs_dir
 from trackhub.local import OBJECT
 from trackhub.run import Run
 from trackhub.secrets import hide, redact_argv
-from trackhub.settings import Selection, Trackers, check_best, disclosed, found, seconds, select
+from trackhub.settings import Selection, Trackers, asked, check_best, disclosed, located, seconds
 from trackhub.tell import tell
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def start(
     """
     if joined := ranks.joined(resolve_runs_dir(runs_dir)):
         return Run.join(*joined)
-    selection, mode = _checked(select(trackers, options), config, best), _mode(delivery)
+    selection, mode = _checked(asked(trackers, options), delivery, config, best)
     hide(selection.options)
     folder = _new_folder(resolve_runs_dir(runs_dir), storable(str(name or "run")))
     header = new_header(os.urandom(8).hex(), folder.path.name)
@@ -117,12 +117,12 @@ def resume(
         trackers, options, finish_timeout, delivery: as in `start`; by default those that the run had.
 
     Raises:
-        ConfigError: no such run, it is still being written, or `step` is no integer.
+        ConfigError: no such run, it is still being written, or `step` is no integer or beyond its last step.
     """
     from trackhub.delivery.launch import retire
     from trackhub.journal import added
     from trackhub.journal.state import state, writer_alive
-    from trackhub.rewinding import make_room
+    from trackhub.rewinding import check_reached, make_room
 
     if not isinstance(step, int | None):
         raise ConfigError(f"step={step!r}: the last step that still counts is an integer")
@@ -130,9 +130,11 @@ def resume(
     before = state(folder)
     if writer_alive(folder):
         raise ConfigError(f"run {before.name} is still being written by process {before.pid}: end it first")
-    selection = _checked(_as_before(before, options) if trackers is None else select(trackers, options))
-    mode = _mode(delivery)
+    chosen = _as_before(before, options) if trackers is None else asked(trackers, options)
+    selection, mode = _checked(chosen, delivery)
     hide(selection.options)
+    if step is not None and step > before.last_step:
+        check_reached(folder, step, before.last_step)
     retire(folder)
     _bury(folder, before)
     if step is not None:
@@ -178,34 +180,42 @@ def _cwd() -> str:
         return ""
 
 
-def _mode(delivery: str | None) -> str:
-    seconds("TRACKHUB_LINGER", 0.0)  # a mistake in it is told before anything is made
+def _mode(delivery: str | None) -> tuple[str, list[str]]:
+    """How to deliver, and what is wrong with what was said about it."""
     mode = delivery or os.environ.get("TRACKHUB_DELIVERY") or "live"
-    if mode not in ("live", "later"):
-        raise ConfigError(f"delivery={mode!r} is neither 'live' nor 'later'")
-    return mode
+    problems = [] if mode in ("live", "later") else [f"delivery={mode!r} is neither 'live' nor 'later'"]
+    try:
+        seconds("TRACKHUB_LINGER", 0.0)
+    except ConfigError as error:
+        problems += error.problems
+    return mode, problems
 
 
-def _as_before(before: State, options: Mapping[str, Mapping[str, Any]] | None) -> Selection:
+def _as_before(before: State, options: Mapping[str, Mapping[str, Any]] | None) -> tuple[Selection, list[str]]:
     """The trackers that the run had, but for objects of a process that is gone."""
     gone = [name for name, source in before.sources.items() if source == OBJECT]
     if gone:
         tell(f"{', '.join(gone)}: an object of the earlier process; hand it to resume(trackers=[...]) to go on with it")
     stored = {name: disclosed(before.options.get(name, {})) for name in before.trackers if name not in gone}
-    return select(stored or "none", options, before.sources)
+    return asked(stored or "none", options, before.sources)
 
 
-def _checked(selection: Selection, config: Any = None, best: Mapping[str, str] | None = None) -> Selection:
-    problems = check_best(best)
+def _checked(
+    chosen: tuple[Selection, list[str]],
+    delivery: str | None,
+    config: Any = None,
+    best: Mapping[str, str] | None = None,
+) -> tuple[Selection, str]:
+    """(the trackers that are there, the mode of delivery); all problems at once."""
+    (selection, strays), (mode, wrong) = chosen, _mode(delivery)
+    problems = [*check_best(best), *strays, *wrong]
     if not isinstance(config, Mapping | None):
         problems.append(f"config is a dict, e.g. config=vars(arguments), not {type(config).__name__}")
-    try:
-        selection = found(selection)
-    except ConfigError as error:
-        problems += error.problems
-    if problems:
+    selection, missing = located(selection)
+    variables.warn(selection.names)
+    if problems := [*problems, *missing]:
         raise ConfigError(*problems)
-    return selection
+    return selection, mode
 
 
 def _new_folder(base: Path, name: str) -> RunFolder:

@@ -92,7 +92,7 @@ def test_a_plugin_imports_trackhub_plugin_and_nothing_else_of_ours(path: Path) -
 LAYERS = [
     {"errors", "events", "processes", "locks", "verdicts", "claims", "local", "console_lines"},
     {"_secret_known", "_secret_names", "_secret_shapes", "_secret_text", "showing"},
-    {"secrets", "tell", "layout", "files", "environment", "monitor", "ranks", "endings", "tensors"},
+    {"secrets", "tell", "layout", "files", "environment", "monitor", "ranks", "endings", "tensors", "variables"},
     {"journal", "intake", "media", "rewinding"},
     {"plugin", "appendfile", "hookspecs", "registry", "settings"},
     {"delivery", "run", "starting", "making", "cards"},

@@ -76,5 +76,13 @@ def test_big_integers_become_the_nearest_float_where_they_must_and_are_told(valu
     assert type(row["a"]) is float
     assert row["a"] in (float(2**53), float(-(2**53)), 2.0**53 + 2, -(2.0**53) - 2, math.inf, -math.inf)
     assert len(changed) == 1
+    assert ("nearest" in str(changed)) == math.isfinite(row["a"])
+    assert ("beyond the largest float" in str(changed)) == math.isinf(row["a"])
     assert Mapper(Limits()).row({"a": value}) == ({"a": value}, {})
     assert Mapper(Limits(big_ints=False)).row({"a": 2**53}) == ({"a": 2**53}, {})
+
+
+def test_an_integer_that_would_become_infinite_is_left_out_where_infinities_are() -> None:
+    row, changed = Mapper(Limits(big_ints=False, infinite=False)).row({"a": 10**400})
+    assert row == {}
+    assert list(changed.values()) == ["left out: the backend stores no such number"]

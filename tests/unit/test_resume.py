@@ -188,3 +188,19 @@ def test_a_run_that_died_with_its_supervisor_is_called_killed_before_it_goes_on(
     ends = [event.status for event in read(folder, view="raw") if isinstance(event, RunEnded)]
     assert ends == ["killed", "finished"]
     assert state(folder).status == "finished"
+
+
+def test_a_step_that_the_run_never_reached_is_refused_and_nothing_is_written() -> None:
+    """A checkpoint counts, too: the loop may log less often than it saves."""
+    with trackhub.start(trackers="none") as run:
+        logged(run, 0, 10)
+        (run.path / "model.ckpt").write_bytes(b"w")
+        run.save_checkpoint("model.ckpt", step=12)
+    with pytest.raises(ConfigError, match="step=13: run .* got no further than step 12"):
+        trackhub.resume(run.path, step=13)
+    assert state(RunFolder(run.path)).attempt == 0
+    trackhub.resume(run.path, step=12).finish()
+    with trackhub.start(trackers="none") as empty:
+        pass
+    with pytest.raises(ConfigError, match="has not logged a step"):
+        trackhub.resume(empty.path, step=0)

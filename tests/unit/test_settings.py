@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import trackhub
 from trackhub import ConfigError
 from trackhub.delivery.verdict import check_trackers
 from trackhub.settings import parse_tracker_options, select
+from trackhub.variables import KNOWN
 
 
 @pytest.fixture
@@ -119,6 +121,38 @@ def test_everything_wrong_with_options_is_told_at_once() -> None:
 
 def test_what_is_right_has_no_problems() -> None:
     assert check_trackers("csv,jsonl") == []
+
+
+def test_a_wrong_name_does_not_hide_wrong_options_of_others() -> None:
+    problems = "\n".join(check_trackers("cvs,jsonl", {"jsonl": {"nor": 3}, "mlfow": {"a": 1}}))
+    for words in ("no tracker 'cvs'", "option 'nor'", "options for tracker 'mlfow'"):
+        assert words in problems
+    with pytest.raises(ConfigError) as caught:
+        trackhub.start(
+            trackers="cvs", options={"mlfow": {}}, config="lr=1", best={"a": "up"}, delivery="soon"  # type: ignore[arg-type]
+        )
+    assert len(caught.value.problems) == 5
+
+
+def test_a_misspelt_variable_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Options of installed trackers, and of the run's own, are no misspellings."""
+    for name in ("TRACKHUB_TRACKER", "TRACKHUB_SWANLAB_PROJECT", "TRACKHUB_RUNSDIR"):
+        monkeypatch.setenv(name, "csv")
+    for _ in range(2):
+        trackhub.start(trackers="none").finish()
+    told = [line for line in capsys.readouterr().err.splitlines() if "environment variable" in line]
+    assert told == [
+        "trackhub: the environment variable TRACKHUB_RUNSDIR means nothing to trackhub."
+        " Did you mean 'TRACKHUB_RUNS_DIR'?",
+        "trackhub: the environment variable TRACKHUB_TRACKER means nothing to trackhub."
+        " Did you mean 'TRACKHUB_TRACKERS'?",
+    ]
+
+
+def test_every_variable_that_is_read_is_known() -> None:
+    sources = Path(trackhub.__file__).parent.rglob("*.py")
+    named = {name for path in sources for name in re.findall(r"""["']TRACKHUB_([A-Z_]+)["']""", path.read_text())}
+    assert {f"TRACKHUB_{name}" for name in named} == KNOWN
 
 
 @pytest.mark.parametrize("given", ["an hour", "-1", "nan"])

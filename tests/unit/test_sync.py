@@ -263,9 +263,9 @@ def test_the_progress_is_a_line_per_run_and_tracker(width: int) -> None:
 
 
 def test_the_note_says_what_stays_in_the_run_folder_and_how_far_a_tracker_is_behind() -> None:
-    receipt = Receipt("csv", 10, 5, 0, 0, 5, "delivering", left={"image": 3, "checkpoint": 50}, behind=7500.0)
+    receipt = Receipt("csv", 10, 5, 0, 0, 5, "delivering", left={"image": 3, "checkpoint": 50, "text": 1}, behind=7500.0)
     text = " ".join(shown(receipt_table([receipt]), 200).split())
-    assert "stays in the run folder: 3 image, 50 checkpoint" in text
+    assert "stays in the run folder: 3 images, 50 checkpoints, 1 text" in text
     assert "5, 2 h" in text
 
 
@@ -308,3 +308,21 @@ def test_a_key_cannot_make_the_terminal_do_anything() -> None:
     assert "\x1b" not in text
     assert "\\x1b[31mred\\x07 [bold]" in text
     assert "[red]run[/red]" in text
+
+
+def test_a_dry_run_shortens_long_keys_and_its_json_does_not(tmp_path: Path) -> None:
+    journal = SomeJournal(tmp_path / "run")
+    journal.row({"a\x01" + "x" * 500: 1, "b\x01": 1}, 0)
+    found = preview(journal.folder, "picky", Picky(Uploads()))
+    assert len(found.mapped.first[0]) > 500
+    text = shown(preview_table([found], "run"), 200)
+    assert "x" * 61 not in text
+    assert "a\\x01xxx" in text
+    assert "b\\x01 -> b%" in text
+
+
+def test_sync_tells_wrong_runs_trackers_and_options_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, "sync", "nowhere", "--to", "cvs,csv", "--tracker-opt", "csv.nope=1")
+    assert code == 2
+    for words in ("'nowhere'", "'cvs'", "'nope'"):
+        assert words in err

@@ -20,10 +20,12 @@ def run(argv: Sequence[str]) -> int:
     """Do what the command line asks for; the exit code."""
     request = requests.read(argv)
     from trackhub.errors import ConfigError
-    from trackhub_trainer import quiet
+    from trackhub_trainer import installed, quiet
     from trackhub_trainer.stopping import Terminated, sigterm_raises
 
     try:
+        if missing := installed.problems(request.config.base_model):
+            raise ConfigError(*request.problems, *missing)
         with sigterm_raises():
             _work(request, quiet.hush())
     except ConfigError as error:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from trackhub.cli.common import add_json, add_runs_dir, add_tracker_options, print_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trackhub.delivery.sync import Outcome
     from trackhub.layout import RunFolder
 
@@ -49,14 +51,13 @@ def run(arguments: argparse.Namespace) -> int:
     from trackhub.delivery.sync_all import sync_all
     from trackhub.delivery.verdict import check_trackers
     from trackhub.errors import ConfigError
-    from trackhub.layout import all_runs, find_run, runs_dir
-    from trackhub.settings import parse_tracker_options, select
+    from trackhub.layout import all_runs, runs_dir
+    from trackhub.settings import parse_tracker_options
 
-    options = parse_tracker_options(arguments.tracker_opt)
-    to = arguments.to
-    if to and (problems := check_trackers(to, _for(select(to).names, options))):
+    options, to = parse_tracker_options(arguments.tracker_opt), arguments.to
+    named, problems = _named(arguments.run, arguments.runs_dir)
+    if problems := problems + (check_trackers(to, options) if to else []):
         raise ConfigError(*problems)
-    named = {found.path.resolve(): found for found in (find_run(one, arguments.runs_dir) for one in arguments.run)}
     folders = list(named.values()) or list(filter(_is_readable, all_runs(runs_dir(arguments.runs_dir))))
     if arguments.dry_run:
         return _dry_run(folders, to, options, arguments, all_of_them=not named)
@@ -65,8 +66,20 @@ def run(arguments: argparse.Namespace) -> int:
     return min((CODES[outcome.result] for outcome in outcomes if CODES[outcome.result]), default=0)
 
 
-def _for(names: tuple[str, ...], options: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    return {name: given for name, given in options.items() if name in names}
+def _named(runs: list[str], under: str | None) -> tuple[dict[Path, RunFolder], list[str]]:
+    """(the runs that were named, each once; what is wrong with the other names)."""
+    from trackhub.errors import ConfigError
+    from trackhub.layout import find_run
+
+    named, problems = {}, []
+    for one in runs:
+        try:
+            found = find_run(one, under)
+        except ConfigError as error:
+            problems += error.problems
+        else:
+            named[found.path.resolve()] = found
+    return named, problems
 
 
 def _is_readable(folder: RunFolder) -> bool:

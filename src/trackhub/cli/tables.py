@@ -12,7 +12,7 @@ from trackhub.delivery.cost_of_calls import RunCost
 from trackhub.delivery.receipt import Receipt
 from trackhub.delivery.sync import Outcome
 from trackhub.showing.console import console, table
-from trackhub.showing.words import coloured, plain, span
+from trackhub.showing.words import coloured, counted, plain, short, span
 
 WIDE = 110
 """Columns from which on there is room for more than the numbers."""
@@ -88,11 +88,11 @@ def _lag(receipt: Receipt) -> str:
 def _note(receipt: Receipt, wide: bool) -> str:
     if receipt.reason:
         return receipt.reason
-    told = [f"set aside: {one}" for one in receipt.rejections[:1]] or receipt.told[-1:]
+    told = [short(one) for one in [f"set aside: {one}" for one in receipt.rejections[:1]] or receipt.told[-1:]]
     told += [stays(receipt.left)] if receipt.left else []
     return "; ".join(told) if told else receipt.where if wide else ""
 
 
 def stays(left: dict[str, int]) -> str:
     """What a tracker was not given, in words."""
-    return f"stays in the run folder: {', '.join(f'{count} {what}' for what, count in left.items())}"
+    return f"stays in the run folder: {', '.join(counted(count, what) for what, count in left.items())}"

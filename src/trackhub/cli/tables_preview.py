@@ -10,7 +10,7 @@ from rich.table import Table
 from trackhub.checking.preview import Preview, Sort
 from trackhub.checking.verify import Verified
 from trackhub.showing.console import table
-from trackhub.showing.words import plain, size
+from trackhub.showing.words import counted, plain, short, size
 
 
 def preview_table(previews: Iterable[Preview], title: str) -> Table:
@@ -39,15 +39,15 @@ def _lines(preview: Preview) -> Iterator[tuple[str, str, str]]:
     if preview.set_aside.count:
         yield "[yellow]set aside[/yellow]", str(preview.set_aside.count), _first(preview.set_aside)
     if preview.stays:
-        stays = ", ".join(f"{count} {what}" for what, count in preview.stays.items())
+        stays = ", ".join(counted(count, what) for what, count in preview.stays.items())
         yield "stays", str(sum(preview.stays.values())), f"in the run folder: {stays}"
     if preview.end:
         yield "end", "", f"the run is {preview.end}"
 
 
 def _first(sort: Sort) -> str:
-    """The named ones; the count says how many there are."""
-    return ", ".join(sort.first) + (", ..." if sort.more else "")
+    """The named ones, shortened; the count says how many there are, and ``--json`` names them in full."""
+    return ", ".join(map(short, sort.first)) + (", ..." if sort.more else "")
 
 
 def verified_table(found: Iterable[Verified]) -> Table:
@@ -55,7 +55,7 @@ def verified_table(found: Iterable[Verified]) -> Table:
     counts = ("expected", "found", "missing", "extra", "different")
     made = table("tracker", "verdict", *counts, "first", numbers=counts)
     for one in found:
-        words = [*filter(None, [one.problem, one.cannot, one.note]), *one.first]
+        words = [*filter(None, [one.problem, one.cannot, one.note]), *map(short, one.first)]
         numbers = [str(getattr(one, count)) for count in counts] if one.keys else [""] * len(counts)
         made.add_row(one.tracker, _verdict(one), *numbers, plain("; ".join(words)))
     return made

@@ -104,8 +104,10 @@ class Mapper:
 
     def _narrowed(self, name: str, value: float, changed: dict[str, str]) -> float:
         if isinstance(value, int) and not self._limits.big_ints and abs(value) > _EXACT:
-            changed[f"{name} = {value}"[:100]] = "delivered as the nearest float"
-            return _nearest(value)
+            nearest = _nearest(value)
+            if self._takes(nearest):
+                changed[f"{name} = {value}"[:100]] = _as_float(nearest)
+            return nearest
         return value
 
 
@@ -125,6 +127,12 @@ def _text(value: Any) -> str:
 
 def _hexadecimal(piece: str) -> list[str]:
     return [f"{byte:02X}" for byte in piece.encode("utf-8", "surrogatepass")]
+
+
+def _as_float(nearest: float) -> str:
+    """What became of an integer that is too big."""
+    endless = nearest - nearest != 0
+    return f"delivered as {nearest}: beyond the largest float" if endless else "delivered as the nearest float"
 
 
 def _nearest(value: int) -> float:

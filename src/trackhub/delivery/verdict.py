@@ -12,7 +12,7 @@ import msgspec
 from trackhub import making, registry
 from trackhub.delivery.spawn import command, environment
 from trackhub.errors import ConfigError
-from trackhub.settings import Selection, Trackers, found, select
+from trackhub.settings import Selection, Trackers, asked, located
 
 TIMEOUT = 60.0
 """Seconds for the imports of all plugin modules."""
@@ -24,10 +24,11 @@ def check_trackers(trackers: Trackers, options: Mapping[str, Mapping[str, Any]] 
     The plugin modules are loaded in a process of their own, so that this one stays free of them.
     """
     try:
-        selection = found(select(trackers, options))
+        selection, strays = asked(trackers, options)
     except ConfigError as error:
         return list(error.problems)
-    return ask(selection)
+    there, problems = located(selection)
+    return [*problems, *strays, *ask(there)]
 
 
 def ask(selection: Selection) -> list[str]:

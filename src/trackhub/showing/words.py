@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.markup import escape
 
 _COLOURS = {"delivered": "green", "parked": "red", "backing off": "yellow", "stopped": "yellow", "waiting": "yellow"}
+_MANY = {"audio": "audio files", "html": "pages"}
+"""Things of which several are not called by their name and an s."""
 
 
 def plain(words: str) -> str:
     """Words of anybody's making for a table: no markup, and nothing that a terminal would obey."""
     return escape("".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in words))
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: 1 checkpoint, 50 checkpoints."""
+    return f"{count} {what if count == 1 else _MANY.get(what, what + 's')}"
+
+
+def short(words: str, longest: int = 60) -> str:
+    """`words` with each piece of more than `longest` characters without a blank cut in its middle: a table of keys
+    is read for what they are, not to the letter."""
+    half = longest // 2 - 1
+    return re.sub(rf"\S{{{longest + 1},}}", lambda piece: f"{piece[0][:half]}…{piece[0][-half:]}", words)
 
 
 def coloured(state: str, rejected: int = 0) -> str:
