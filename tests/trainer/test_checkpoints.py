@@ -9,14 +9,16 @@ from typing import Any
 import lightning.pytorch as lightning
 import pytest
 import torch
-from trackhub_trainer import model
-from trackhub_trainer.checkpoints import LastSteps, WholeFileIO, file_name, size
+from trackhub_trainer import model, saving
+from trackhub_trainer.checkpoints import WholeFileIO, file_name, size
 from trackhub_trainer.config import Config
 from trackhub_trainer.data import Question
 from trackhub_trainer.encoding import Encoded, Encoder
+from trackhub_trainer.keeping import Keeper
 from trackhub_trainer.loading import loader
 from trackhub_trainer.module import LoraModule
 from trackhub_trainer.schedule import Schedule, settle
+from trackhub_trainer.watch import Watch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated"),  # lightning
@@ -36,18 +38,23 @@ def examples(encoder: Encoder, questions: tuple[Question, ...]) -> list[Encoded]
 class Run:
     """One training in `folder`: its losses by step, its weights at the end, and the checkpoints it told of."""
 
-    def __init__(self, folder: Path, examples: list[Encoded], start: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, examples: list[Encoded], start: Path | None = None, config: Config = CONFIG
+    ) -> None:
         self.losses: dict[int, float] = {}
         self.saved: list[tuple[str, int, float]] = []
-        schedule: Schedule = settle(CONFIG, len(examples))
-        torch.manual_seed(CONFIG.seed if start is None else 999)
-        adapted = model.with_adapter(model.load("tiny")[0], CONFIG)
-        module = LoraModule(adapted, schedule, CONFIG.weight_decay, self._log, {"run_id": "x"})
+        schedule: Schedule = settle(config, len(examples))
+        torch.manual_seed(config.seed if start is None else 999)
+        adapted = model.with_adapter(model.load("tiny")[0], config)
+        watch = Watch(self._log)
+        module = LoraModule(adapted, schedule, config.weight_decay, watch.log, {"run_id": "x"})
+        who, budget = saving.chosen(config, schedule), saving.budget(config)
+        keeper = Keeper(folder, who, schedule.max_steps, watch, self._saved, budget)
         trainer = lightning.Trainer(
             max_steps=schedule.max_steps,
             max_epochs=-1,
             accelerator="cpu",
-            callbacks=[LastSteps(folder, schedule, self._saved)],
+            callbacks=[keeper],
             plugins=[WholeFileIO()],
             logger=False,
             enable_checkpointing=False,
@@ -74,6 +81,38 @@ def test_going_on_from_a_checkpoint_is_exact(tmp_path: Path, examples: list[Enco
     resumed = Run(tmp_path / "b", examples, start=tmp_path / "a" / file_name(6, 12))
     assert resumed.losses == {step: loss for step, loss in straight.losses.items() if step > 6}
     assert all(torch.equal(weight, straight.weights[name]) for name, weight in resumed.weights.items())
+
+
+def steps_in(folder: Path) -> list[int]:
+    """The steps of the checkpoints in a folder; nothing else lies there."""
+    return sorted(int(path.stem.removeprefix("checkpoint-step-")) for path in folder.iterdir())
+
+
+def test_of_the_best_only_the_best_stay_also_over_a_resume(tmp_path: Path, examples: list[Encoded]) -> None:
+    """Those that another policy wants stay too; going on from a checkpoint, the earlier best are still known."""
+    config = Config(max_steps=12, save=("best:2", "every:6"), batch_size=4, lr=5e-3)
+    straight = Run(tmp_path, examples, config=config)
+    best = sorted(straight.losses, key=lambda step: straight.losses[step])[:2]
+    assert steps_in(tmp_path) == sorted({*best, 6, 12})
+    assert len(straight.saved) > 4, "some were taken back"
+    for late in (step for step in steps_in(tmp_path) if step > 6):
+        (tmp_path / file_name(late, 12)).unlink()
+    early = [*steps_in(tmp_path)]
+    Run(tmp_path, examples, start=tmp_path / file_name(6, 12), config=config)
+    again = sorted((step for step in straight.losses if step in early or step > 6), key=straight.losses.__getitem__)
+    assert steps_in(tmp_path) == sorted({*again[:2], 6, 12})
+
+
+def test_a_budget_deletes_the_oldest_but_never_the_best_or_the_last(tmp_path: Path, examples: list[Encoded]) -> None:
+    """Nor anything that the run has not written; the folder never holds more."""
+    stranger = tmp_path / "checkpoint-step-000.ckpt"
+    stranger.write_bytes(b"mine")
+    config = Config(max_steps=12, save=("every:1",), disk_budget="3MB", batch_size=4, lr=5e-3)
+    run = Run(tmp_path, examples, config=config)
+    best = min(run.losses, key=lambda step: run.losses[step])
+    assert steps_in(tmp_path) == sorted({0, 9, 10, 11, 12, best} - ({9} if best < 9 else set()))
+    assert stranger.read_bytes() == b"mine"
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 3_000_000
 
 
 def test_each_of_the_last_steps_is_told_of_when_it_exists(tmp_path: Path, examples: list[Encoded]) -> None:

@@ -1,22 +1,15 @@
-"""Checkpoints of the last steps: a file each, whole or not there, with the adapter but not the frozen base."""
+"""Checkpoint files: whole or not there, with the adapter but not the frozen base, and nothing that runs code."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
-from lightning.pytorch import Trainer
-from torch import Tensor
 
-from trackhub_trainer.each_step import EachStep
-from trackhub_trainer.schedule import Schedule
-
-Saved = Callable[[Path, int, Mapping[str, Any]], None]
-"""Told of a checkpoint that exists: its path, its step, the metrics that belong to it."""
+from trackhub import files
 
 
 def file_name(step: int, max_steps: int) -> str:
@@ -40,11 +33,19 @@ class WholeFileIO(TorchCheckpointIO):  # type: ignore[misc]
         try:
             with partial.open("wb") as file:
                 torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
             partial.replace(target)
+            files.sync(target.parent)
         except (OSError, RuntimeError) as error:
             raise _of_disk(error, target) or error from None
         finally:
             partial.unlink(missing_ok=True)
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", **_: Any) -> dict[str, Any]:
+        """Read it as data: whatever Lightning was told, nothing in the file is run."""
+        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        return content
 
 
 def _of_disk(error: BaseException, path: Path) -> OSError | None:
@@ -53,26 +54,3 @@ def _of_disk(error: BaseException, path: Path) -> OSError | None:
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__context__
     return cause and OSError(cause.errno, cause.strerror, str(path))
-
-
-class LastSteps(EachStep):
-    """Saves after each of the last steps.
-
-    Args:
-        folder: where the files go.
-        schedule: which steps.
-        saved: told of each file when it exists.
-    """
-
-    def __init__(self, folder: Path, schedule: Schedule, saved: Saved) -> None:
-        self._folder = folder
-        self._schedule = schedule
-        self._saved = saved
-
-    def after_step(self, trainer: Trainer, step: int, loss: Tensor) -> None:
-        """Save, where it is due."""
-        if step < self._schedule.first_saved:
-            return
-        path = self._folder / file_name(step, self._schedule.max_steps)
-        trainer.save_checkpoint(path, weights_only=False)
-        self._saved(path, step, {"train/loss": loss})

@@ -68,8 +68,17 @@ class Config:
         TARGETS, "layers that get an adapter, comma-separated; or all-linear", metavar="NAMES", some=True
     )
 
+    save: tuple[str, ...] = setting(
+        (),
+        "when to save, comma-separated: last:50, every:25, smart:10, best:3@val/loss, improve:0.01, time:10m, "
+        "young-daly:12h (default: last:50)",
+        metavar="POLICIES",
+    )
     save_steps: int | None = setting(
-        None, "each of the last N steps leaves a checkpoint; 0 for none (default: 50)", least=0, metavar="N"
+        None, "the old name of last:N; 0 for none (default: 50, or none beside --save)", least=0, metavar="N"
+    )
+    disk_budget: str | None = setting(
+        None, "what all checkpoints may take, e.g. 10GB: the oldest go, never the best or the last", metavar="SIZE"
     )
     eval_limit: int = setting(200, "test questions for the accuracy before and after; 0 for all", least=0, metavar="N")
     precision: str | None = setting(
@@ -123,7 +132,16 @@ GROUPS = {
         "batching",
     ),
     "adapter": ("lora_r", "lora_alpha", "lora_dropout", "lora_targets"),
-    "saving, measuring, machine": ("save_steps", "eval_limit", "precision", "accelerator", "threads", "workers"),
+    "saving, measuring, machine": (
+        "save",
+        "save_steps",
+        "disk_budget",
+        "eval_limit",
+        "precision",
+        "accelerator",
+        "threads",
+        "workers",
+    ),
     "several devices": ("devices", "num_nodes"),
     "tracking": ("project", "tags", "trackers", "tracker_opt", "runs_dir", "finish_timeout"),
 }

@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.table import Table
+from rich.console import Group
 
 from trackhub.settings import select
 from trackhub.showing.console import table
-from trackhub_trainer import checkpoints, machine, model
+from trackhub_trainer import checkpoints, machine, model, saving
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.schedule import Schedule
+from trackhub_trainer.save_plan import in_bytes, save_plan
 
 
-def plan(job: Job) -> Table:
-    """The plan as a table.
+def plan(job: Job) -> Group:
+    """The plan as a table, and the checkpoints as another.
 
     Raises:
         ConfigError: the model's configuration cannot be read, or it has no layers of the given names.
     """
     shown = table("plan", "", title=f"{job.run_name}: nothing is trained, nothing is written")
-    for name, value in (*_training(job), *_disk(job), *_tracking(job)):
+    parameters = _trainable(job)
+    for name, value in (*_training(job), *_disk(job, parameters), *_tracking(job)):
         shown.add_row(name, value)
-    return shown
+    budget = saving.budget(job.config)
+    saves = save_plan(saving.chosen(job.config, job.schedule), checkpoints.size(parameters), budget)
+    return Group(shown, "", saves) if saves.row_count else Group(shown)
+
+
+def _trainable(job: Job) -> int:
+    outline = model.with_adapter(model.outline(job.config.base_model), job.config)
+    return model.trainable(outline)
 
 
 def _training(job: Job) -> Iterator[tuple[str, str]]:
@@ -49,19 +58,11 @@ def _per_step(steps: Schedule) -> str:
     return f"{steps.per_step} questions" + (f" ({steps.batch_size}{times})" if times else "")
 
 
-def _disk(job: Job) -> Iterator[tuple[str, str]]:
-    steps = job.schedule
-    outline = model.with_adapter(model.outline(job.config.base_model), job.config)
-    parameters = model.trainable(outline)
-    size = checkpoints.size(parameters)
+def _disk(job: Job, parameters: int) -> Iterator[tuple[str, str]]:
     yield "trainable parameters", f"{parameters:,}"
-    if steps.save_steps:
-        first, last = (checkpoints.file_name(step, steps.max_steps) for step in (steps.first_saved, steps.max_steps))
-        yield "checkpoints", f"{steps.save_steps}: {first} to {last}"
-        yield "their size", f"{_bytes(size)} each, {_bytes(size * steps.save_steps)} together"
-    else:
+    if not saving.chosen(job.config, job.schedule):
         yield "checkpoints", "none"
-    yield "final_model", f"{_bytes(4 * parameters)}, and the tokenizer"
+    yield "final_model", f"{in_bytes(4 * parameters)}, and the tokenizer"
 
 
 def _tracking(job: Job) -> Iterator[tuple[str, str]]:
@@ -70,11 +71,3 @@ def _tracking(job: Job) -> Iterator[tuple[str, str]]:
     folder = runs_dir(job.config.runs_dir)
     yield "run folder", str(Path(folder) / f"{job.run_name}_<YYYYmmdd_HHMMSS>")
     yield "trackers", str(select(job.config.trackers, job.options))
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"

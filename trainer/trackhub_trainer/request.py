@@ -13,7 +13,7 @@ from trackhub_trainer.config import FIELDS, Config
 from trackhub_trainer.values import parse
 
 FOLLOWS = {
-    "save_steps": ("max_steps", "stage1_steps", "stage2_steps"),
+    "save_steps": ("save", "max_steps", "stage1_steps", "stage2_steps"),
     "max_steps": ("stage1_steps", "stage2_steps"),
     "stage1_steps": ("max_steps", "stage2_steps"),
     "stage2_steps": ("max_steps", "stage1_steps"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trackhub_trainer import saving
 from trackhub_trainer.config import Config
 
 MAX_STEPS = 125
@@ -60,11 +61,6 @@ class Schedule:
         """The questions of one step."""
         return self.batch_size * self.passes
 
-    @property
-    def first_saved(self) -> int:
-        """The first step that leaves a checkpoint."""
-        return self.max_steps - self.save_steps + 1
-
     def epochs(self, questions: int) -> float:
         """How often each question is seen."""
         return self.max_steps * self.per_step / questions
@@ -86,8 +82,14 @@ def settle(config: Config, questions: int) -> Schedule:
         lr=lr,
         # Rounded, so that 1e-4 / 10 reads 1e-05 and not 1.0000000000000001e-05.
         lr2=config.lr2 if config.lr2 is not None else float(f"{lr / 10:.12g}"),
-        save_steps=min(LAST, steps) if config.save_steps is None else config.save_steps,
+        save_steps=_save_steps(config, steps),
     )
+
+
+def _save_steps(config: Config, steps: int) -> int:
+    if config.save_steps is not None:
+        return config.save_steps
+    return 0 if config.save else min(LAST, steps)
 
 
 def _steps(config: Config) -> int:
@@ -115,4 +117,4 @@ def contradictions(config: Config) -> list[str]:
     for name, value in (("--stage1-steps", one), ("--stage2-steps", two)):
         if value is not None and (one is None or two is None) and value > steps:
             problems.append(f"{name} {value} is more than --max-steps {steps}")
-    return problems
+    return problems + saving.problems(config, steps)

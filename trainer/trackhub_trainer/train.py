@@ -15,16 +15,19 @@ import torch
 from rich.console import Console
 
 import trackhub
-from trackhub_trainer import final_model, machine, model, quiet
+from trackhub.errors import ConfigError
+from trackhub_trainer import checkpoints, final_model, machine, model, quiet, saving
 from trackhub_trainer.batches import COLLATE
-from trackhub_trainer.checkpoints import LastSteps, WholeFileIO
+from trackhub_trainer.checkpoints import WholeFileIO
 from trackhub_trainer.encoding import Encoder
 from trackhub_trainer.evaluate import Accuracy, accuracy
+from trackhub_trainer.keeping import Keeper
 from trackhub_trainer.loading import loader
 from trackhub_trainer.module import LoraModule
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.progress import ShowProgress
 from trackhub_trainer.stopping import Terminated, interrupts_pass
+from trackhub_trainer.watch import Watch
 
 log = logging.getLogger("trackhub_trainer")
 
@@ -56,6 +59,8 @@ class Training:
         base, self.tokenizer = model.load(job.config.base_model)
         torch.manual_seed(job.config.seed)
         self.model = model.with_adapter(base, job.config)
+        if problem := saving.too_small(job.config, checkpoints.size(model.trainable(self.model))):
+            raise ConfigError(problem)
         longest = getattr(base.config, "max_position_embeddings", job.config.max_length)
         self.encoder = Encoder(self.tokenizer, min(job.config.max_length, longest))
 
@@ -139,9 +144,10 @@ class Training:
     def _fit(self, run: trackhub.Run) -> None:
         """All steps."""
         job = self.job
-        module = LoraModule(self.model, job.schedule, job.config.weight_decay, run.log_metrics, self._identity(run))
-        keep = LastSteps(run.path / "checkpoints", job.schedule, run.save_checkpoint)
-        trainer = self._trainer(run.path, [keep, ShowProgress(self.console, job.schedule)])
+        watch = Watch(run.log_metrics)
+        module = LoraModule(self.model, job.schedule, job.config.weight_decay, watch.log, self._identity(run))
+        keeper = self._keeper(run, watch)
+        trainer = self._trainer(run.path, [keeper, ShowProgress(self.console, job.schedule)])
         examples = self.encoder.examples(job.data.train)
         batches = loader(
             examples,
@@ -155,6 +161,12 @@ class Training:
         torch.manual_seed(job.config.seed)
         self.model.train()
         trainer.fit(module, batches)
+
+    def _keeper(self, run: trackhub.Run, watch: Watch) -> Keeper:
+        steps = self.job.schedule
+        who = saving.chosen(self.job.config, steps)
+        folder, budget = run.path / "checkpoints", saving.budget(self.job.config)
+        return Keeper(folder, who, steps.max_steps, watch, run.save_checkpoint, budget)
 
     def _identity(self, run: trackhub.Run) -> dict[str, Any]:
         """What a checkpoint tells of where it comes from."""
