@@ -11,8 +11,8 @@ from trackhub.settings import select
 from trackhub.showing.console import table
 from trackhub_trainer import checkpoints, machine, model, saving
 from trackhub_trainer.preparing import Job
-from trackhub_trainer.schedule import Schedule
 from trackhub_trainer.save_plan import in_bytes, save_plan
+from trackhub_trainer.schedule import Schedule
 
 
 def plan(job: Job) -> Group:

@@ -28,10 +28,10 @@ def save_plan(policies: Sequence[Policy], size: int, budget: int | None) -> Tabl
     known = set().union(*(policy.steps for policy in policies if isinstance(policy, At)))
     unknown = [policy.text for policy in policies if _most(policy) is None]
     most = len(known) + sum(_most(policy) or 0 for policy in policies if not isinstance(policy, At))
-    note = f"and those of {', '.join(unknown)}" if unknown else ""
+    notes = [f"and those of {', '.join(unknown)}"] if unknown else []
+    notes += [f"(the oldest go at {in_bytes(budget)})"] if budget else []
     if len(policies) != 1 or budget:
-        note = " ".join(filter(None, (note, budget and f"(the oldest go at {in_bytes(budget)})")))
-        shown.add_row("together", note, *_room(most, size, budget))
+        shown.add_row("together", " ".join(notes), *_room(most, size, budget))
     return shown
 
 
