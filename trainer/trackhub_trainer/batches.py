@@ -2,12 +2,14 @@
 
 In one row (``flat``) the position ids restart at 0 for each sequence and there is no attention mask: transformers
 then keeps the sequences apart. Passing a mask of ones as well would switch that off, and they would see each other.
-Only places whose next token is to be predicted get logits: of 70 places of a question that is two.
+Only places whose next token is to be predicted get logits: of 70 places of a question that is two. The last token of
+a sequence is predicted but never read, so it is not in the batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
@@ -46,21 +48,22 @@ Collate = Callable[[Sequence[Encoded]], Batch]
 
 def flat(sequences: Sequence[Encoded]) -> Batch:
     """All sequences in one row, one after another."""
-    ids = [token for sequence in sequences for token in sequence.ids]
-    positions = [place for sequence in sequences for place in range(len(sequence.ids))]
-    starts = [sum(len(sequence.ids) for sequence in sequences[:index]) for index in range(len(sequences))]
+    ids = [token for sequence in sequences for token in sequence.ids[:-1]]
+    positions = [place for sequence in sequences for place in range(len(sequence.ids) - 1)]
+    starts = accumulate((len(sequence.ids) - 1 for sequence in sequences[:-1]), initial=0)
     places = [(0, start) for start in starts]
     return _batch(torch.tensor([ids]), torch.tensor([positions]), None, sequences, places)
 
 
 def padded(sequences: Sequence[Encoded]) -> Batch:
     """A row each; the shorter ones are filled up at the end, where the mask hides them."""
-    longest = max(len(sequence.ids) for sequence in sequences)
+    longest = max(len(sequence.ids) - 1 for sequence in sequences)
     ids = torch.zeros(len(sequences), longest, dtype=torch.long)
     mask = torch.zeros(len(sequences), longest, dtype=torch.long)
     for row, sequence in enumerate(sequences):
-        ids[row, : len(sequence.ids)] = torch.tensor(sequence.ids)
-        mask[row, : len(sequence.ids)] = 1
+        read = len(sequence.ids) - 1
+        ids[row, :read] = torch.tensor(sequence.ids[:-1])
+        mask[row, :read] = 1
     positions = torch.arange(longest).expand(len(sequences), -1)
     return _batch(ids, positions, mask, sequences, [(row, 0) for row in range(len(sequences))])
 

@@ -51,14 +51,26 @@ class Encoder:
         """A question with each of its answers, without an end: what is scored."""
         return [self._cut(*self._split(question.prompt, answer)) for answer in question.answers]
 
+    def continued(self, context: str, continuation: str) -> Encoded:
+        """A context and what follows it, which begins with its own blank; blanks that end the context go over to it.
+
+        As lm-evaluation-harness does it (`TemplateLM._encode_pair`), and cut as it cuts: `max_length` tokens are read,
+        one more is predicted.
+        """
+        bare = context.rstrip()
+        return self._cut(*self._seam(bare, context[len(bare) :] + continuation), self._max_length + 1)
+
     def _split(self, prompt: str, answer: str) -> tuple[list[int], list[int]]:
-        before, whole = self._tokens(prompt), self._tokens(f"{prompt} {answer}")
+        return self._seam(prompt, f" {answer}")
+
+    def _seam(self, before_it: str, after_it: str) -> tuple[list[int], list[int]]:
+        before, whole = self._tokens(before_it), self._tokens(before_it + after_it)
         return whole[: len(before)], whole[len(before) :]
 
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, verbose=False).input_ids
         return ids[:-1] if ids and ids[-1] == self._end else ids
 
-    def _cut(self, prompt: Sequence[int], answer: Sequence[int]) -> Encoded:
-        room = max(self._max_length - len(answer), 1)
+    def _cut(self, prompt: Sequence[int], answer: Sequence[int], length: int | None = None) -> Encoded:
+        room = max((length or self._max_length) - len(answer), 1)
         return Encoded((*prompt[-room:], *answer), len(answer))

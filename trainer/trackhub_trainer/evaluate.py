@@ -1,24 +1,20 @@
 """Accuracy on multiple-choice questions: which option's answer the model finds likeliest, on the trainer's own prompt.
 
-The score of an option is the sum of the log-probabilities of its answer's tokens. Where every answer is a single
-token (the letters), one forward pass over the prompt scores all options at once.
+For letters and numbers that is one forward pass a question, and the largest of the logits of the labels. `cloze` is
+the other accuracy, that of lm-evaluation-harness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-import torch
-
-from trackhub_trainer.batches import Collate, logits
+from trackhub_trainer.batches import Collate
 from trackhub_trainer.data import Question
-from trackhub_trainer.encoding import Encoded, Encoder
-
-TOKENS = 1024
-"""Tokens of one forward pass, about: attention over a flat batch costs their square."""
+from trackhub_trainer.encoding import Encoder
+from trackhub_trainer.scoring import scores
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,6 @@ class Accuracy:
         return f"{100 * self.value:.1f} % ± {100 * self.standard_error:.1f} (n = {self.questions})"
 
 
-@dataclass(frozen=True)
-class _Probe:
-    """One sequence of a question: `options[i]` is scored by the tokens `tokens[i]`, all at the sequence's answer."""
-
-    question: int
-    sequence: Encoded
-    options: tuple[int, ...]
-    tokens: tuple[tuple[int, ...], ...]
-
-
 def accuracy(
     model: Any, encoder: Encoder, questions: Sequence[Question], collate: Collate, seen: Callable[[int], None]
 ) -> Accuracy:
@@ -64,53 +50,11 @@ def accuracy(
         collate: how sequences become a batch.
         seen: called with the number of questions done so far.
     """
-    scores = [[0.0] * len(question.answers) for question in questions]
-    training = model.training
-    model.eval()
-    with torch.inference_mode():
-        for probes in _groups(_probes(encoder, questions)):
-            for probe, values in zip(probes, _score(model, probes, collate), strict=True):
-                for option, value in zip(probe.options, values, strict=True):
-                    scores[probe.question][option] = value
-            seen(probes[-1].question + 1)
-    model.train(training)
-    chosen = [values.index(max(values)) for values in scores]
-    right = sum(index == question.right for index, question in zip(chosen, questions, strict=True))
-    return Accuracy(right, len(questions))
+    found = scores(model, [encoder.candidates(question) for question in questions], collate, seen)
+    return chosen_right(found, [question.right for question in questions])
 
 
-def _probes(encoder: Encoder, questions: Sequence[Question]) -> Iterator[_Probe]:
-    for number, question in enumerate(questions):
-        candidates = encoder.candidates(question)
-        prompts = {sequence.ids[:-1] for sequence in candidates}
-        if len(prompts) == 1 and all(sequence.answer == 1 for sequence in candidates):
-            tokens = tuple((sequence.ids[-1],) for sequence in candidates)
-            yield _Probe(number, candidates[0], tuple(range(len(tokens))), tokens)
-            continue
-        for option, sequence in enumerate(candidates):
-            answer = sequence.ids[len(sequence.ids) - sequence.answer :]
-            yield _Probe(number, sequence, (option,), (answer,))
-
-
-def _groups(probes: Iterator[_Probe]) -> Iterator[list[_Probe]]:
-    """Probes by the forward pass, about `TOKENS` tokens each."""
-    group: list[_Probe] = []
-    for probe in probes:
-        if group and sum(len(each.sequence.ids) for each in (*group, probe)) > TOKENS:
-            yield group
-            group = []
-        group.append(probe)
-    if group:
-        yield group
-
-
-def _score(model: Any, probes: list[_Probe], collate: Collate) -> Iterator[list[float]]:
-    """The score of each option of each probe."""
-    device = next(model.parameters()).device
-    batch = collate([probe.sequence for probe in probes]).to(device)
-    likely = torch.log_softmax(logits(model, batch).float(), dim=-1).cpu()
-    first = 0
-    for probe in probes:
-        places = torch.arange(first, first + probe.sequence.answer)
-        yield [float(likely[places, torch.tensor(tokens)].sum()) for tokens in probe.tokens]
-        first += probe.sequence.answer
+def chosen_right(scored: Sequence[Sequence[float]], right: Sequence[int]) -> Accuracy:
+    """How often the largest of a question's scores is that of the right option."""
+    chosen = [values.index(max(values)) for values in map(list, scored)]
+    return Accuracy(sum(index == wanted for index, wanted in zip(chosen, right, strict=True)), len(right))

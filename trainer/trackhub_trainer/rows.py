@@ -56,7 +56,7 @@ def _multiple_choice(row: Row) -> Row:
     question = _field(row, "question", "question_stem")
     stem, given = (row, row) if isinstance(question, str) else (question, question)
     labels, texts = _choices(_field(given, "choices"))
-    key = str(_field(row, "answerKey", "answer_key"))
+    key = str(_field(row, "answerKey", "answer_key")).strip()
     if key not in labels:
         raise ValueError(f"`answerKey` {key!r} is none of the labels ({', '.join(labels)})")
     options = [f"{label}: {text}" for label, text in zip(labels, texts, strict=True)]
