@@ -6,7 +6,8 @@ import random
 from typing import Any
 
 COUNT = 20
-WORDS = [
+WORDS = ["river", "stone", "hammer", "Zoë", "yellow", "12.5", "don't", "piano", "lamp"]
+WORDS += ["sea-side", "cloud", "the", "of", "under", "über", "quickly", "bread", "3:2"]
     "river",
     "stone",
     "hammer",

@@ -129,7 +129,11 @@ def test_a_wrong_name_does_not_hide_wrong_options_of_others() -> None:
         assert words in problems
     with pytest.raises(ConfigError) as caught:
         trackhub.start(
-            trackers="cvs", options={"mlfow": {}}, config="lr=1", best={"a": "up"}, delivery="soon"  # type: ignore[arg-type]
+            trackers="cvs",
+            options={"mlfow": {}},
+            config="lr=1",
+            best={"a": "up"},
+            delivery="soon",  # type: ignore[arg-type]
         )
     assert len(caught.value.problems) == 5
 

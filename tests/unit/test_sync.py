@@ -263,7 +263,9 @@ def test_the_progress_is_a_line_per_run_and_tracker(width: int) -> None:
 
 
 def test_the_note_says_what_stays_in_the_run_folder_and_how_far_a_tracker_is_behind() -> None:
-    receipt = Receipt("csv", 10, 5, 0, 0, 5, "delivering", left={"image": 3, "checkpoint": 50, "text": 1}, behind=7500.0)
+    receipt = Receipt(
+        "csv", 10, 5, 0, 0, 5, "delivering", left={"image": 3, "checkpoint": 50, "text": 1}, behind=7500.0
+    )
     text = " ".join(shown(receipt_table([receipt]), 200).split())
     assert "stays in the run folder: 3 images, 50 checkpoints, 1 text" in text
     assert "5, 2 h" in text
