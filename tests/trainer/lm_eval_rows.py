@@ -8,25 +8,6 @@ from typing import Any
 COUNT = 20
 WORDS = ["river", "stone", "hammer", "Zoë", "yellow", "12.5", "don't", "piano", "lamp"]
 WORDS += ["sea-side", "cloud", "the", "of", "under", "über", "quickly", "bread", "3:2"]
-    "river",
-    "stone",
-    "hammer",
-    "Zoë",
-    "yellow",
-    "12.5",
-    "don't",
-    "piano",
-    "lamp",
-    "sea-side",
-    "cloud",
-    "the",
-    "of",
-    "under",
-    "über",
-    "quickly",
-    "bread",
-    "3:2",
-]
 ENDS = ["", " ", "  ", ".", "?", " (see: A)", " …", "\n"]
 """Blanks at the end of a context go over to the choice."""
 

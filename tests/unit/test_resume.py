@@ -196,7 +196,7 @@ def test_a_step_that_the_run_never_reached_is_refused_and_nothing_is_written() -
         logged(run, 0, 10)
         (run.path / "model.ckpt").write_bytes(b"w")
         run.save_checkpoint("model.ckpt", step=12)
-    with pytest.raises(ConfigError, match="step=13: run .* got no further than step 12"):
+    with pytest.raises(ConfigError, match=r"step=13: run .* got no further than step 12"):
         trackhub.resume(run.path, step=13)
     assert state(RunFolder(run.path)).attempt == 0
     trackhub.resume(run.path, step=12).finish()
