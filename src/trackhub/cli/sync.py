@@ -71,7 +71,8 @@ def _named(runs: list[str], under: str | None) -> tuple[dict[Path, RunFolder], l
     from trackhub.errors import ConfigError
     from trackhub.layout import find_run
 
-    named, problems = {}, []
+    named: dict[Path, RunFolder] = {}
+    problems: list[str] = []
     for one in runs:
         try:
             found = find_run(one, under)
