@@ -101,6 +101,8 @@ def test_the_final_model_loads_with_peft_and_is_the_last_checkpoint(folder: Path
     weights = {f"model.{name}": weight for name, weight in final.state_dict().items() if "lora_" in name}
     assert weights.keys() == last.keys()
     assert all(torch.equal(weights[name], last[name]) for name in last)
+    card = (folder / "final_model" / "README.md").read_text()
+    assert f"| test/accuracy | {rows(folder, 'test/accuracy')[STEPS]:.4g} |" in card
     assert measured(final, tokenizer) == pytest.approx(rows(folder, "test/accuracy")[STEPS])
 
 

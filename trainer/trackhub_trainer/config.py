@@ -80,6 +80,7 @@ class Config:
     disk_budget: str | None = setting(
         None, "what all checkpoints may take, e.g. 10GB: the oldest go, never the best or the last", metavar="SIZE"
     )
+    merge: bool = setting(False, "write the base model with the adapter merged into it, too: final_model/merged")
     eval_limit: int = setting(200, "test questions for the accuracy before and after; 0 for all", least=0, metavar="N")
     precision: str | None = setting(
         None,
@@ -136,6 +137,7 @@ GROUPS = {
         "save",
         "save_steps",
         "disk_budget",
+        "merge",
         "eval_limit",
         "precision",
         "accelerator",

@@ -63,6 +63,8 @@ def _disk(job: Job, parameters: int) -> Iterator[tuple[str, str]]:
     if not saving.chosen(job.config, job.schedule):
         yield "checkpoints", "none"
     yield "final_model", f"{in_bytes(4 * parameters)}, and the tokenizer"
+    if job.config.merge:
+        yield "merged model", "final_model/merged: all weights, in 32 bit"
 
 
 def _tracking(job: Job) -> Iterator[tuple[str, str]]:

@@ -51,6 +51,7 @@ def _existing(outcome: Outcome) -> Iterator[tuple[str, str]]:
         ("metrics", "metrics.csv"),
         ("metrics", "metrics.jsonl"),
         ("final model", "final_model"),
+        ("merged model", "final_model/merged"),
         ("log", "logs/training.log"),
         ("configuration", "config.yaml"),
     ):

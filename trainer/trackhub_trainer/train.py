@@ -23,6 +23,7 @@ from trackhub_trainer.encoding import Encoder
 from trackhub_trainer.evaluate import Accuracy, accuracy
 from trackhub_trainer.keeping import Keeper
 from trackhub_trainer.loading import loader
+from trackhub_trainer.model_card import Card
 from trackhub_trainer.module import LoraModule
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.progress import ShowProgress
@@ -72,9 +73,16 @@ class Training:
             before = self._measure(run, 0, "before training")
             self._fit(run)
             after = self._measure(run, self.job.schedule.max_steps, "after training")
-            final_model.save(self.model, self.tokenizer, self.job.config.base_model, run.path / "final_model")
+            self._save_final(run)
             log.info("final model saved; waiting for the trackers")
         return Outcome(run, before, after)
+
+    def _save_final(self, run: trackhub.Run) -> None:
+        """`final_model/`, with its card."""
+        config = self.job.config
+        card = Card(self.job, run.path.name, run.summary, len(self.job.test_questions()))
+        folder = run.path / "final_model"
+        final_model.save(self.model, self.tokenizer, config.base_model, folder, card.write, config.merge)
 
     def _start(self) -> trackhub.Run:
         config = self.job.config

@@ -22,10 +22,7 @@ def counted(count: int, what: str) -> str:
 
 
 def short(words: str, longest: int = 60) -> str:
-    """`words` with each piece of more than `longest` characters without a blank cut in its middle.
-
-    A table of keys is read for what they are, not to the letter.
-    """
+    """`words` with the middle cut out of each piece of more than `longest` characters without a blank."""
     half = longest // 2 - 1
     return re.sub(rf"\S{{{longest + 1},}}", lambda piece: f"{piece[0][:half]}…{piece[0][-half:]}", words)
 
