@@ -92,6 +92,7 @@ class Config:
     workers: int = setting(0, "processes that prepare batches ahead; 0 for none", least=0)
     devices: int = setting(1, "devices to train on, on each machine", least=1)
     num_nodes: int = setting(1, "machines to train on", least=1)
+    strategy: str = setting("auto", "how several devices work together; auto: ddp", choices=("auto", "ddp", "fsdp"))
 
     project: str = setting("lora-training", "what trackers group the run by")
     tags: tuple[str, ...] = setting((), "tags for the trackers that know them, comma-separated", metavar="NAMES")
@@ -144,7 +145,7 @@ GROUPS = {
         "threads",
         "workers",
     ),
-    "several devices": ("devices", "num_nodes"),
+    "several devices": ("devices", "num_nodes", "strategy"),
     "tracking": ("project", "tags", "trackers", "tracker_opt", "runs_dir", "finish_timeout"),
 }
 """The settings as `trainer --help` shows them."""

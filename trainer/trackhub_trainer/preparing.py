@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from trackhub import ranks
 from trackhub.delivery.verdict import check_trackers
 from trackhub.errors import ConfigError
 from trackhub.layout import runs_dir
 from trackhub.secrets import REDACTED
 from trackhub.settings import parse_tracker_options, select
-from trackhub_trainer import choosing, model, schedule
+from trackhub_trainer import choosing, machine, model, schedule
 from trackhub_trainer.config import Config
 from trackhub_trainer.data import Data
 from trackhub_trainer.request import Request
@@ -94,8 +95,9 @@ def prepare(request: Request) -> Job:
     config = request.config
     options, problems = _tracker_options(config.tracker_opt)
     with ThreadPoolExecutor(1) as pool:
-        verdict = pool.submit(check_trackers, config.trackers, options)
+        verdict = pool.submit(check_trackers, config.trackers if not ranks.rank() else "none", options)
         problems = [*request.problems, *problems, *schedule.contradictions(config), *model.problems(config.base_model)]
+        problems += machine.problems(config)
         task, found, wrong = choosing.read(config)
         problems += [*wrong, *_runs_dir(config)]
         if not problems:

@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 
 import trackhub
+from trackhub import ranks
 from trackhub.errors import ConfigError
 from trackhub_trainer import checkpoints, final_model, machine, model, quiet, saving
 from trackhub_trainer.batches import COLLATE
@@ -42,6 +43,15 @@ class Outcome:
     after: Accuracy
 
 
+def log_name() -> str:
+    """Each rank has a log of its own."""
+    return f"training.rank-{ranks.rank()}.log" if ranks.rank() else "training.log"
+
+
+def _not_logged(_metrics: dict[str, Any], _step: int) -> None:
+    """What a rank above 0 does with metrics: they are the whole step's, and rank 0 logs them."""
+
+
 class Training:
     """The parts of one training.
 
@@ -65,10 +75,16 @@ class Training:
         longest = getattr(base.config, "max_position_embeddings", job.config.max_length)
         self.encoder = Encoder(self.tokenizer, min(job.config.max_length, longest))
 
-    def run(self, waiting: MemoryHandler) -> Outcome:
-        """Train, and tell trackhub; log records that are `waiting` go to the run's log first."""
+    def run(self, waiting: MemoryHandler) -> Outcome | None:
+        """Train, and tell trackhub; log records that are `waiting` go to the run's log first.
+
+        Ranks above 0 train, and nothing else: they join rank 0's run, and have no outcome.
+        """
         with self._start() as run, self._ends(run):
-            quiet.write_to(run.path / "logs" / "training.log", waiting)
+            quiet.write_to(run.path / "logs" / log_name(), waiting)
+            if ranks.rank():
+                self._fit(run)
+                return None
             self._introduce(run)
             before = self._measure(run, 0, "before training")
             self._fit(run)
@@ -115,7 +131,7 @@ class Training:
             raise
         except BaseException as error:
             log.exception("the training failed")
-            error.add_note(f"The run and its log: {run.path / 'logs' / 'training.log'}")
+            error.add_note(f"The run and its log: {run.path / 'logs' / log_name()}")
             raise
 
     def _introduce(self, run: trackhub.Run) -> None:
@@ -152,10 +168,12 @@ class Training:
     def _fit(self, run: trackhub.Run) -> None:
         """All steps."""
         job = self.job
-        watch = Watch(run.log_metrics)
+        watch = Watch(_not_logged if ranks.rank() else run.log_metrics)
         module = LoraModule(self.model, job.schedule, job.config.weight_decay, watch.log, self._identity(run))
         keeper = self._keeper(run, watch)
-        trainer = self._trainer(run.path, [keeper, ShowProgress(self.console, job.schedule)])
+        trainer = self._trainer(
+            run.path, [keeper] if ranks.rank() else [keeper, ShowProgress(self.console, job.schedule)]
+        )
         examples = self.encoder.examples(job.data.train)
         batches = loader(
             examples,
@@ -166,7 +184,7 @@ class Training:
             rank=lambda: int(trainer.global_rank),
             workers=job.config.workers,
         )
-        torch.manual_seed(job.config.seed)
+        torch.manual_seed(job.config.seed + trainer.global_rank)  # each rank has dropout of its own
         self.model.train()
         trainer.fit(module, batches)
 
@@ -187,7 +205,9 @@ class Training:
             max_epochs=-1,
             accelerator=self.machine.accelerator,
             accumulate_grad_batches=self.job.schedule.accumulate,
-            devices=1,
+            devices=self.job.schedule.devices,
+            num_nodes=self.job.schedule.num_nodes,
+            strategy=self.machine.strategy,
             precision=self.machine.precision,
             callbacks=callbacks,
             plugins=[WholeFileIO()],
