@@ -43,7 +43,7 @@ def test_the_loss_of_a_divided_step_is_that_of_the_whole(tmp_path: Path, example
     for size in (4, 1):
         divided = fit(tmp_path, examples, replace(WHOLE, batch_size=size, accumulate=8 // size))
         assert divided.losses == pytest.approx(whole.losses, rel=1e-5)
-        assert distance(divided.weights, whole.weights) < 1e-5
+        assert distance(divided.weights, whole.weights) < 1e-4
     assert whole.losses[6] < whole.losses[1]
 
 

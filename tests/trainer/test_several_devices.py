@@ -48,7 +48,7 @@ def test_two_ranks_train_what_one_process_trains(
         logged = {int(row["step"]): float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]}
     assert logged == pytest.approx(alone.losses, rel=1e-5)
     last = torch.load(folder / "checkpoints" / f"checkpoint-step-{STEPS:03d}.ckpt", weights_only=True)
-    assert distance(last["state_dict"], alone.weights) < 1e-5
+    assert distance(last["state_dict"], alone.weights) < 1e-4
 
 
 def test_ranks_are_one_run(folder: Path, done: subprocess.CompletedProcess[str]) -> None:
