@@ -81,6 +81,15 @@ class Config:
         None, "what all checkpoints may take, e.g. 10GB: the oldest go, never the best or the last", metavar="SIZE"
     )
     merge: bool = setting(False, "write the base model with the adapter merged into it, too: final_model/merged")
+    eval_every: int | None = setting(
+        None,
+        "measure val/loss and val/accuracy every N steps, before the first and after the last",
+        least=1,
+        metavar="N",
+    )
+    eval_subset: int = setting(
+        100, "validation questions for --eval-every: the first of the file; 0 for all", least=0, metavar="K"
+    )
     eval_limit: int = setting(200, "test questions for the accuracy before and after; 0 for all", least=0, metavar="N")
     precision: str | None = setting(
         None,
@@ -140,6 +149,8 @@ GROUPS = {
         "disk_budget",
         "merge",
         "eval_limit",
+        "eval_every",
+        "eval_subset",
         "precision",
         "accelerator",
         "threads",

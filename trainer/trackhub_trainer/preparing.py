@@ -56,6 +56,10 @@ class Job:
         """The questions that are evaluated: the first `eval_limit`, the same in every run."""
         return self.data.test[: self.config.eval_limit or None]
 
+    def validation_questions(self) -> tuple[Any, ...]:
+        """The questions that are measured while training goes on."""
+        return self.data.validation[: self.config.eval_subset or None]
+
     def record(self) -> dict[str, Any]:
         """All settings as they are in force, for the run's config.yaml; it can be given as ``--config`` again."""
         settled = asdict(self.schedule)

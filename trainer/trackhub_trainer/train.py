@@ -29,6 +29,7 @@ from trackhub_trainer.module import LoraModule
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.progress import ShowProgress
 from trackhub_trainer.stopping import Terminated, interrupts_pass
+from trackhub_trainer.validating import ValidateEvery, Validation
 from trackhub_trainer.watch import Watch
 
 log = logging.getLogger("trackhub_trainer")
@@ -109,7 +110,7 @@ class Training:
             options=self.job.options,
             config={**self.job.record(), "precision": self.machine.precision},
             tags=config.tags,
-            best={"test/accuracy": "max", "train/loss": "min"},
+            best={"test/accuracy": "max", "train/loss": "min", "val/loss": "min"},
             runs_dir=config.runs_dir,
             finish_timeout=config.finish_timeout,
         )
@@ -171,9 +172,8 @@ class Training:
         watch = Watch(_not_logged if ranks.rank() else run.log_metrics)
         module = LoraModule(self.model, job.schedule, job.config.weight_decay, watch.log, self._identity(run))
         keeper = self._keeper(run, watch)
-        trainer = self._trainer(
-            run.path, [keeper] if ranks.rank() else [keeper, ShowProgress(self.console, job.schedule)]
-        )
+        progress = [] if ranks.rank() else [ShowProgress(self.console, job.schedule)]
+        trainer = self._trainer(run.path, [*self._validation(watch), keeper, *progress])
         examples = self.encoder.examples(job.data.train)
         batches = loader(
             examples,
@@ -187,6 +187,15 @@ class Training:
         torch.manual_seed(job.config.seed + trainer.global_rank)  # each rank has dropout of its own
         self.model.train()
         trainer.fit(module, batches)
+
+    def _validation(self, watch: Watch) -> list[ValidateEvery]:
+        """Measures before the others look at what was measured."""
+        config = self.job.config
+        if not config.eval_every:
+            return []
+        questions = Validation.of(self.encoder, self.job.validation_questions())
+        steps, collate = self.job.schedule.max_steps, COLLATE[config.batching]
+        return [ValidateEvery(config.eval_every, steps, questions, collate, self.machine.autocast, watch.log)]
 
     def _keeper(self, run: trackhub.Run, watch: Watch) -> Keeper:
         steps = self.job.schedule
