@@ -108,7 +108,10 @@ class Checkpoint(Event, frozen=True, tag="checkpoint"):
 
 
 class Batch(Event, frozen=True, tag="batch"):
-    """Lineage: the lines of the data that went into one step. Not delivered to trackers."""
+    """Lineage: the lines of the data, 0-based, that went into one step, in their order. Not delivered to trackers.
+
+    A step has one for each of its ranks, and where it spans the end of an epoch, one for each epoch.
+    """
 
     step: int
     epoch: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,7 @@ from trackhub.events import (
     FAILURE,
     STATUSES,
     Artifact,
+    Batch,
     Checkpoint,
     Event,
     Media,
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from trackhub.console_lines import ConsoleLines
     from trackhub.delivery.launch import Delivery
     from trackhub.delivery.receipt import Receipt
+
+
+LARGEST = 2**63
+"""Above what the number of a line, a step or an epoch of a batch can be."""
 
 
 class Run:
@@ -202,6 +208,27 @@ class Run:
         row = self._intake.metrics(metrics, at) if metrics else {}
         where = files.relative(found, self.path)
         self._append(Checkpoint, step=max(at, 0), path=where, size=files.size(found), metrics=row)
+
+    def log_batch(self, lines: Iterable[int], step: int, epoch: int = 0, dataset: str = "") -> None:
+        """Keep which lines of the data went into a step, for `trackhub lineage`; trackers are not told.
+
+        Args:
+            lines: their 0-based numbers in the data file, in the order in which they were used: of this rank only.
+            step: the step that used them. Several calls for one step add up.
+            epoch: 0-based. A step that spans the end of an epoch is two calls.
+            dataset: the name of the data, where there are several.
+        """
+        try:
+            numbers, at, of = tuple(map(index, lines)), index(step), index(epoch)
+            good = min(numbers, default=0) >= 0 and max(*numbers, abs(at), abs(of)) < LARGEST
+        except TypeError:
+            good = False
+        if not good:
+            reason = "lines are integers from 0 on, e.g. log_batch([3, 17], step=1), and so are step and epoch"
+            self._intake.bad("batch", reason, lines, None)
+            return
+        rank = self._header.rank
+        self._append(Batch, step=at, epoch=of, lines=numbers, dataset=storable(str(dataset)), rank=rank)
 
     def _append(self, event_type: type[Event], t: float | None = None, **fields: Any) -> None:
         """Write one event now, or behind the values that are still on their way from a device."""

@@ -29,10 +29,10 @@ ALIASES = {
 }
 """Other names of settings; those of the traditional files among them."""
 
-OPAQUE = ("trackers", "tracker_opt")
-"""Settings whose value is a mapping, not a section."""
+OPAQUE = ("trackers", "tracker_opt", "lineage")
+"""Names whose value is a mapping, not a section."""
 
-RECORDED = ("chosen", "using_validation_as_test", "skipped_lines")
+RECORDED = ("chosen", "using_validation_as_test", "skipped_lines", "lineage")
 """What a run's config.yaml tells about itself, beside the settings."""
 
 

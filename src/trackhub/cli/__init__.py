@@ -16,6 +16,7 @@ COMMANDS = {
     "runs": "the runs in the runs folder",
     "status": "what each tracker of a run has confirmed",
     "sync": "deliver what is not delivered yet, or to a tracker that the run never had",
+    "lineage": "which line of the data went into which step and checkpoint, and whether the journal is true",
     "new-plugin": "write the project of a tracker plugin of your own into a new folder",
 }
 

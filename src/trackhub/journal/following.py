@@ -12,11 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from trackhub.events import Checkpoint, Event, Media, Metrics, Rewind, RunStarted
+from trackhub.events import Batch, Checkpoint, Event, Media, Metrics, Rewind, RunStarted
 from trackhub.journal.format import restored, unescape_key
 from trackhub.journal.tail import Position, Tail
 from trackhub.layout import RunFolder
 
+STEPPED = Metrics | Media | Checkpoint | Batch
+"""Events that belong to a step: a rewind to before it takes them back."""
 _WRITER = re.compile(r"rank-(\d+)(?:\.(\d+))?(?:\.pid-\d+)?\.jsonl")
 
 
@@ -121,7 +123,7 @@ class Follower:
         event = item.event
         if isinstance(event, Rewind) and self._effective:
             self.rewinds.setdefault(item.attempt, event.step)
-        if not self.rewinds or not isinstance(event, Metrics | Media | Checkpoint) or item.file == "supervisor.jsonl":
+        if not self.rewinds or not isinstance(event, STEPPED) or item.file == "supervisor.jsonl":
             return True
         return not any(attempt > item.attempt and event.step > step for attempt, step in self.rewinds.items())
 

@@ -9,7 +9,7 @@ import msgspec
 
 from trackhub import locks
 from trackhub.errors import JournalError
-from trackhub.events import Event, Header, Metrics, RunEnded, RunStarted
+from trackhub.events import Batch, Event, Header, Metrics, RunEnded, RunStarted
 from trackhub.journal.added import Added, added
 from trackhub.journal.following import first_start, rewinds, writer_of
 from trackhub.journal.format import decode, decode_header
@@ -92,7 +92,7 @@ def _last_step(folder: RunFolder) -> int:
     back = rewinds(folder)
     for attempt in range(attempt_of(folder), -1, -1):
         files = [path for path in folder.journal.glob("rank-*.jsonl") if writer_of(path.name)[1] == attempt]
-        steps = [event.step for path in files for event in last_events(path) if isinstance(event, Metrics)]
+        steps = [event.step for path in files for event in last_events(path) if isinstance(event, Metrics | Batch)]
         if steps or attempt in back:
             return max(steps, default=back.get(attempt, -1))
     return -1

@@ -7,14 +7,14 @@ import os
 import struct
 import wave
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from trackhub.events import Artifact, Checkpoint, Media, Message, Metrics, Params, Rewind, RunEnded, RunStarted
+from trackhub.events import Artifact, Batch, Checkpoint, Media, Message, Metrics, Params, Rewind, RunEnded, RunStarted
 from trackhub.journal.format import escape_key, jsonable, spell
 from trackhub.journal.writing import JournalWriter, new_header
 from trackhub.layout import RunFolder
@@ -88,6 +88,10 @@ class SomeJournal:
         where = path.relative_to(self.folder.path).as_posix()
         self._append(Checkpoint, step=step, path=where, size=path.stat().st_size, metrics=_spelled(metrics))
         return path
+
+    def batch(self, lines: Iterable[int], step: int, epoch: int = 0, rank: int = 0, dataset: str = "") -> None:
+        """The lines of the data that went into a step."""
+        self._append(Batch, step=step, epoch=epoch, lines=tuple(lines), rank=rank, dataset=dataset)
 
     def artifact(self, name: str, content: bytes) -> Path:
         """A file that belongs to the run; returns it."""

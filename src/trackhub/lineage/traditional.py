@@ -1,0 +1,204 @@
+"""The four files that the traditional trainer kept in `logs/`, written again from the journal in the same schemas.
+
+There steps are counted from 0, as lines are, and a checkpoint stands for the batches since the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from trackhub.delivery.cursor import write_atomically
+from trackhub.events import Batch
+from trackhub.layout import safe_name
+from trackhub.lineage.law import Law
+from trackhub.lineage.reading import Lineage, Window
+
+PREVIEW = 100
+"""Characters of an input that are shown."""
+
+
+class Shown(NamedTuple):
+    """What is shown of a line: the question's own id, and the beginning of its input."""
+
+    id: str
+    input_preview: str
+
+
+Samples = Mapping[int, Shown]
+"""By line."""
+NOTHING = Shown("", "")
+
+
+def shown(name: str, text: str) -> Shown:
+    """What is shown of a question with this id and input."""
+    return Shown(name, text[:PREVIEW] + "..." if len(text) > PREVIEW else text)
+
+
+def batch_file(logs: Path, dataset: str) -> Path:
+    """Where the batches stand, a line each."""
+    return logs / f"batch_tracking_{safe_name(dataset)}.jsonl"
+
+
+class Records:
+    """One data set's entries of the traditional files.
+
+    Args:
+        dataset: its name.
+        law: the order of its questions.
+        samples: what is shown of each line.
+    """
+
+    def __init__(self, dataset: str, law: Law, samples: Samples) -> None:
+        self.dataset = dataset
+        self._law = law
+        self._samples = samples
+        self._places = {line: place for place, line in enumerate(law.questions)}
+
+    def batch(self, step: int, t: float, samples: list[tuple[int, int]]) -> dict[str, Any]:
+        """The entry of a step, counted from 1, that used these (line, epoch) at the time `t`."""
+        first = (step - 1) * self._law.per_step
+        lines = [line for line, _ in samples]
+        return {
+            "step": step - 1,
+            "dataset": self.dataset,
+            "batch_size": len(samples),
+            "timestamp": _moment(t),
+            "samples": [self._sample(line, epoch, place) for place, (line, epoch) in enumerate(samples, first)],
+            "source_range": {
+                "min_line": min(lines),
+                "max_line": max(lines),
+                "epochs_involved": sorted({epoch for _, epoch in samples}),
+            },
+        }
+
+    def _sample(self, line: int, epoch: int, place: int) -> dict[str, Any]:
+        name, preview = self._samples.get(line, NOTHING)
+        return {
+            "source_line": line,
+            "actual_idx": self._places.get(line, line),
+            "global_idx": place,
+            "epoch": epoch,
+            "id": name,
+            "input_preview": preview,
+        }
+
+    def id_of(self, line: int) -> str:
+        """The question's own id."""
+        return self._samples.get(line, NOTHING).id
+
+
+def write(lineage: Lineage, law: Law, samples: Samples, logs: Path) -> None:
+    """Write the four files, each in one step; one that holds the same already is left alone.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    records = Records(lineage.dataset, law, samples)
+    name = safe_name(lineage.dataset)
+    batches = (records.batch(step, parts[0].t, _samples(parts)) for step, parts in lineage.steps())
+    _put(batch_file(logs, lineage.dataset), b"".join(map(line_of, batches)))
+    for stem, content in _mappings(list(lineage.windows()), records).items():
+        _put(logs / f"{stem}_{name}.json", msgspec.json.format(msgspec.json.encode(content), indent=2))
+
+
+def line_of(record: dict[str, Any]) -> bytes:
+    """A record as one line."""
+    return msgspec.json.encode(record) + b"\n"
+
+
+def _put(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        write_atomically(path, content, sync=False)
+
+
+def _samples(batches: list[Batch]) -> list[tuple[int, int]]:
+    """(line, epoch) of a step, rank after rank."""
+    return [(line, batch.epoch) for batch in batches for line in batch.lines]
+
+
+def _mappings(windows: list[Window], records: Records) -> dict[str, Any]:
+    """The three files of checkpoints by the beginnings of their names; checkpoints without a batch are left out."""
+    windows = [window for window in windows if window.batches]
+    head = {"dataset": records.dataset, "generated_at": _moment(datetime.now(UTC).timestamp())}
+    return {
+        "checkpoint_mapping": {_name(window): _checkpoint(window) for window in windows},
+        "line_checkpoint_mapping": {**head, **_lines(windows, records)},
+        "checkpoint_summary": {**head, "checkpoints": [_summary(window) for window in windows]},
+    }
+
+
+def _checkpoint(window: Window) -> dict[str, Any]:
+    lines = window.lines
+    samples = _samples(window.batches)
+    return {
+        "checkpoint_step": window.step,
+        "checkpoint_path": str(window.path),
+        "batch_range": {"start_step": window.since, "end_step": window.step - 1},
+        "total_batches": len({batch.step for batch in window.batches}),
+        "total_samples": len(samples),
+        "source_data_summary": {
+            "total_source_lines": len(samples),
+            "source_line_range": {"min": min(lines), "max": max(lines)},
+            "epochs_involved": sorted({epoch for _, epoch in samples}),
+            "unique_source_lines": len(lines),
+        },
+        "timestamp": _moment(window.t),
+    }
+
+
+def _lines(windows: list[Window], records: Records) -> dict[str, Any]:
+    """Lines to checkpoints, checkpoints to lines, and how many there are of each."""
+    by_line: dict[int, list[dict[str, Any]]] = {}
+    for window in windows:
+        for line, entry in _entries(window, records):
+            by_line.setdefault(line, []).append(entry)
+    pairs = sum(len(window.lines) for window in windows)
+    counts = {"total_checkpoints": len(windows), "total_unique_lines": len(by_line)}
+    return {
+        "summary": {**counts, "total_line_checkpoint_pairs": pairs},
+        "line_to_checkpoint": {str(line): by_line[line] for line in sorted(by_line)},
+        "checkpoint_to_lines": {_name(window): _contents(window) for window in windows},
+    }
+
+
+def _entries(window: Window, records: Records) -> Iterator[tuple[int, dict[str, Any]]]:
+    for batch in window.batches:
+        for line in batch.lines:
+            at = {"checkpoint": _name(window), "checkpoint_step": window.step, "step": batch.step - 1}
+            yield line, {**at, "sample_id": records.id_of(line)}
+
+
+def _contents(window: Window) -> dict[str, Any]:
+    lines = sorted(window.lines)
+    return {
+        "checkpoint_step": window.step,
+        "lines": lines,
+        "line_count": len(lines),
+        "total_samples": len(_samples(window.batches)),
+        "step_range": [window.since, window.step - 1],
+    }
+
+
+def _summary(window: Window) -> dict[str, Any]:
+    lines = window.lines
+    return {
+        "name": _name(window),
+        "step": window.step,
+        "line_range": [min(lines), max(lines)],
+        "unique_lines": len(lines),
+        "total_samples": len(_samples(window.batches)),
+    }
+
+
+def _name(window: Window) -> str:
+    return f"checkpoint_{window.step}"
+
+
+def _moment(t: float) -> str:
+    """A time as the traditional files spell it: ISO 8601, local, without a zone."""
+    return datetime.fromtimestamp(t, UTC).astimezone().replace(tzinfo=None).isoformat()

@@ -1,0 +1,156 @@
+"""What the journal says of a training's batches is what the model saw."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from trackhub_trainer import loading, module, preparing, request
+from trackhub_trainer.batches import Batch
+from trackhub_trainer.encoding import Encoded, Encoder
+from trackhub_trainer.preparing import Job
+from trackhub_trainer.quiet import hush
+from trackhub_trainer.schedule import Schedule
+from trackhub_trainer.tracking import TrackBatches
+from trackhub_trainer.train import Training
+from trainer_help import line, only_run, write_lines
+
+from trackhub.cli import main
+from trackhub.layout import RunFolder
+from trackhub.lineage import law
+from trackhub.lineage.reading import read
+
+FULL = Path("/dev/full")
+STEPS, SIZE, QUESTIONS = 7, 4, 10
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning"),  # lightning's
+    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
+]
+WORDS = ("pear", "stone", "river", "cloud", "bread", "glass", "horse", "paper", "wheel", "apple")
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten questions that differ, with blank lines between them: question 3 is line 5."""
+    lines: list[Any] = [line(id=f"q{word}", input=f"Is {word} a tool?") for word in WORDS]
+    lines[3:3] = ["", ""]
+    return write_lines(tmp_path_factory.mktemp("data"), "arc-challenge", train=lines, test=lines[:2])
+
+
+def job(data_dir: Path, *arguments: str) -> Job:
+    wanted = ["--dataset", "arc-challenge", "--data-dir", f"{data_dir}", "--max-steps", f"{STEPS}"]
+    more = [
+        "--batch-size",
+        f"{SIZE}",
+        "--save-steps",
+        "3",
+        "--trackers",
+        "none",
+        "--eval-limit",
+        "1",
+        "--finish-timeout",
+        "0",
+    ]
+    return preparing.prepare(request.read([*wanted, *more, *arguments]))
+
+
+def train(job: Job) -> Path:
+    """The folder of a training in this process, whose log is as before when it has ended."""
+    handlers, level = logging.root.handlers, logging.root.level
+    try:
+        return Training(job, Console(quiet=True)).run(hush()).run.path
+    finally:
+        for handler in logging.root.handlers:
+            handler.close()
+        logging.root.handlers = handlers
+        logging.root.setLevel(level)
+        logging.captureWarnings(False)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
+    """Every batch that the model was trained on, as it got it."""
+    batches: list[Batch] = []
+    real = module.LoraModule.training_step
+
+    def spied(self: Any, part: Any, index: int) -> Any:
+        batches.append(part.batch)
+        return real(self, part, index)
+
+    monkeypatch.setattr(module.LoraModule, "training_step", spied)
+    return batches
+
+
+def sequences(batch: Batch) -> Iterator[tuple[int, ...]]:
+    """The tokens of each question in a flat batch, whose positions begin at 0; the last one is not read."""
+    starts = (batch.position_ids[0] == 0).nonzero().flatten().tolist()
+    for start, stop in zip(starts, [*starts[1:], batch.input_ids.shape[1]], strict=True):
+        yield tuple(batch.input_ids[0, start:stop].tolist())
+
+
+def test_the_journal_holds_the_lines_that_the_model_saw(
+    data_dir: Path, seen: list[Batch], tokenizer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Line by line, in their order, accumulated, over the ends of epochs; the four files and the proof agree."""
+    wanted = job(data_dir, "--batch-size", f"{SIZE // 2}", "--accumulate", "2")
+    folder = train(wanted)
+    encoder = Encoder(tokenizer, 512)
+    line_of = {encoder.example(one).ids[:-1]: one.line for one in wanted.data.train}
+    assert sorted(line_of.values()) == [0, 1, 2, *range(5, 12)]
+    passes = [[line_of[tokens] for tokens in sequences(batch)] for batch in seen]
+    batches = [one + other for one, other in zip(passes[::2], passes[1::2], strict=True)]
+    lineage = read(RunFolder(folder))
+    told = {step: [line for part in parts for line in part.lines] for step, parts in lineage.steps()}
+    assert told == dict(enumerate(batches, 1))
+    assert {part.epoch for part in lineage.batches if part.step == 3} == {0, 1}
+    assert list(lineage.checkpoints) == [5, 6, 7]
+    text = (folder / "logs" / "batch_tracking_arc-challenge.jsonl").read_text()
+    files = [json.loads(one) for one in text.splitlines()]
+    assert [[sample["source_line"] for sample in one["samples"]] for one in files] == batches
+    assert [one["id"] for one in files[0]["samples"]] == [id_of(wanted, line) for line in batches[0]]
+    mapping = json.loads((folder / "logs" / "checkpoint_mapping_arc-challenge.json").read_text())
+    assert mapping["checkpoint_5"]["batch_range"] == {"start_step": 0, "end_step": 4}
+    with pytest.raises(SystemExit) as end:
+        main(["lineage", f"{folder}", "--verify"])
+    assert (end.value.code, "true: 7 steps, 28 lines used" in capsys.readouterr().out) == (0, True)
+
+
+def id_of(wanted: Job, number: int) -> str:
+    [found] = [one for one in wanted.data.train if one.line == number]
+    return str(found.row["id"])
+
+
+def test_without_tracking_nothing_is_kept(data_dir: Path, runs: Path) -> None:
+    """No event, no file, and the command says why."""
+    train(job(data_dir, "--no-track-batches"))
+    folder = only_run(runs)
+    assert b'"kind":"batch"' not in (folder / "journal" / "rank-0.jsonl").read_bytes()
+    assert [path.name for path in (folder / "logs").iterdir()] == ["training.log"]
+
+
+@pytest.mark.parametrize(("workers", "accumulate", "ranks"), [(0, 1, 1), (2, 2, 1), (0, 2, 3), (2, 1, 2)])
+def test_the_loader_yields_what_the_law_says(workers: int, accumulate: int, ranks: int) -> None:
+    """Read ahead by workers or not, divided or not, from the first step or from a later one."""
+    examples = [Encoded((number + 1, 0), 1) for number in range(QUESTIONS)]
+    schedule = Schedule(5, 2, accumulate, ranks, 1, 5, 0, 1e-4, 1e-5, 0)
+    known = law.Law(seed=3, per_step=2 * accumulate * ranks, lines=f"0-{QUESTIONS - 1}")
+    for done in (0, 3):
+        for rank in range(ranks):
+            shown = {"done": lambda done=done: done, "rank": lambda rank=rank: rank, "workers": workers}
+            passes = [part.batch for part in loading.loader(examples, schedule, 3, "flat", **shown)]
+            found = [tokens[0] - 1 for batch in passes for tokens in sequences(batch)]
+            assert found == [line for step in range(done + 1, 6) for line, _ in known.share(step, rank, ranks)]
+
+
+def test_a_disk_that_refuses_does_not_end_the_training(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal has everything, the log says what is missing, and at the end the file is made good."""
+    monkeypatch.setattr(TrackBatches, "_opened", lambda _: FULL.open("ab", buffering=0))
+    folder = train(job(data_dir))
+    assert {step for step, _ in read(RunFolder(folder)).steps()} == set(range(1, STEPS + 1))
+    assert "No space left on device" in (folder / "logs" / "training.log").read_text()
+    assert len((folder / "logs" / "batch_tracking_arc-challenge.jsonl").read_text().splitlines()) == STEPS
