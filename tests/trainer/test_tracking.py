@@ -63,7 +63,9 @@ def train(job: Job) -> Path:
     """The folder of a training in this process, whose log is as before when it has ended."""
     handlers, level = logging.root.handlers, logging.root.level
     try:
-        return Training(job, Console(quiet=True)).run(hush()).run.path
+        outcome = Training(job, Console(quiet=True)).run(hush())
+        assert outcome is not None
+        return outcome.run.path
     finally:
         for handler in logging.root.handlers:
             handler.close()

@@ -35,6 +35,16 @@ class Trained:
         return {step: row["train/loss"] for step, row in self.rows.items()}
 
 
+def distance(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+    """How far two sets of weights are apart, relative to their size.
+
+    Not weight by weight: where a gradient is as good as zero, AdamW makes a step of the noise in it.
+    """
+    assert one.keys() == other.keys()
+    ours, theirs = (torch.cat([weights[name].flatten() for name in one]) for weights in (one, other))
+    return float((ours - theirs).norm() / ours.norm())
+
+
 def fit(folder: Path, examples: list[Encoded], config: Config, **lightning_options: Any) -> Trained:
     """Train the tiny model."""
     rows: dict[int, dict[str, float]] = {}

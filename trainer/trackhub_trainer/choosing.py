@@ -26,7 +26,8 @@ def read(config: Config) -> tuple[Task | None, Data | None, list[str]]:
     if config.source == "hub" and (wrong := hub.problems(task)):
         return task, None, wrong
     data_dir = Path(config.data_dir).expanduser()
-    return task, *sources.read(task, data_dir, config.source, given, config.skip_bad_lines)
+    found, problems = sources.read(task, data_dir, config.source, given, config.skip_bad_lines)
+    return task, found, problems or _unmeasured(config, found)
 
 
 def name_of(file: Path) -> str:
@@ -35,6 +36,16 @@ def name_of(file: Path) -> str:
     for ending in ENDINGS:
         name = name.removesuffix(ending)
     return name or file.stem
+
+
+def _unmeasured(config: Config, found: Data) -> list[str]:
+    """What ``--eval-every`` lacks, and what lacks it."""
+    if config.eval_every and not found.validation:
+        return ["--eval-every wants validation questions, and there are none: --validation-file FILE names them"]
+    deciding = next((text for text in config.save if "@val/" in text), None)
+    if deciding and not config.eval_every:
+        return [f"--save {deciding} goes by a metric that nothing measures: give --eval-every N too"]
+    return []
 
 
 def _given(config: Config) -> dict[str, Path]:

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Sequence
 from logging.handlers import MemoryHandler
 
+from trackhub import ranks
+from trackhub_trainer import machine
 from trackhub_trainer import request as requests
 from trackhub_trainer.request import Request
 
@@ -44,6 +46,7 @@ def _work(request: Request, waiting: MemoryHandler) -> None:
     from trackhub_trainer import quiet
     from trackhub_trainer.preparing import prepare
 
+    console.quiet = ranks.rank() > 0
     job = prepare(request)
     quiet.hush_libraries()
     if request.dry_run:
@@ -55,13 +58,16 @@ def _work(request: Request, waiting: MemoryHandler) -> None:
     from trackhub_trainer.train import Training
 
     outcome = Training(job, console).run(waiting)
-    summary.show(console, job, outcome)
+    if outcome is not None:
+        summary.show(console, job, outcome)
 
 
 def _mistakes(request: Request, error: BaseException) -> int:
     """Every problem on a line of its own."""
     if request.debug:
         traceback.print_exception(error)
+    if ranks.rank() and machine.launched():  # every rank has the same mistakes, and rank 0 tells them
+        return 2
     problems = getattr(error, "problems", (str(error),))
     for problem in problems:
         _say(problem, 2)
@@ -83,5 +89,6 @@ def _with_notes(text: str, error: BaseException, code: int) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    print(f"trainer: {text}", file=sys.stderr)
+    who = f"rank {ranks.rank()}: " if ranks.rank() else ""
+    print(f"trainer: {who}{text}", file=sys.stderr)
     return code

@@ -81,6 +81,15 @@ class Config:
         None, "what all checkpoints may take, e.g. 10GB: the oldest go, never the best or the last", metavar="SIZE"
     )
     merge: bool = setting(False, "write the base model with the adapter merged into it, too: final_model/merged")
+    eval_every: int | None = setting(
+        None,
+        "measure val/loss and val/accuracy every N steps, before the first and after the last",
+        least=1,
+        metavar="N",
+    )
+    eval_subset: int = setting(
+        100, "validation questions for --eval-every: the first of the file; 0 for all", least=0, metavar="K"
+    )
     eval_limit: int = setting(200, "test questions for the accuracy before and after; 0 for all", least=0, metavar="N")
     precision: str | None = setting(
         None,
@@ -92,6 +101,7 @@ class Config:
     workers: int = setting(0, "processes that prepare batches ahead; 0 for none", least=0)
     devices: int = setting(1, "devices to train on, on each machine", least=1)
     num_nodes: int = setting(1, "machines to train on", least=1)
+    strategy: str = setting("auto", "how several devices work together; auto: ddp", choices=("auto", "ddp", "fsdp"))
 
     track_batches: bool = setting(True, "keep which lines of the data file went into which step (trackhub lineage)")
     project: str = setting("lora-training", "what trackers group the run by")
@@ -140,12 +150,14 @@ GROUPS = {
         "disk_budget",
         "merge",
         "eval_limit",
+        "eval_every",
+        "eval_subset",
         "precision",
         "accelerator",
         "threads",
         "workers",
     ),
-    "several devices": ("devices", "num_nodes"),
+    "several devices": ("devices", "num_nodes", "strategy"),
     "tracking": ("track_batches", "project", "tags", "trackers", "tracker_opt", "runs_dir", "finish_timeout"),
 }
 """The settings as `trainer --help` shows them."""

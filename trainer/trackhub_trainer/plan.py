@@ -41,6 +41,9 @@ def _training(job: Job) -> Iterator[tuple[str, str]]:
     chosen = machine.choose(job.config)
     yield "training questions", f"{train} in {data.train_file}"
     yield "test questions", f"{len(job.test_questions())} of {len(data.test)} in {data.test_file}{note}"
+    if job.config.eval_every:
+        many = f"{len(job.validation_questions())} of {len(data.validation)} in {data.validation_file}"
+        yield "validation questions", f"{many}, every {job.config.eval_every} steps"
     if data.skipped:
         yield "broken lines", f"{len(data.skipped)} are left out"
     yield "base model", job.config.base_model

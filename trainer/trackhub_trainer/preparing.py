@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from trackhub import ranks
 from trackhub.delivery.verdict import check_trackers
 from trackhub.errors import ConfigError
 from trackhub.layout import runs_dir
 from trackhub.lineage import law
 from trackhub.secrets import REDACTED
 from trackhub.settings import parse_tracker_options, select
-from trackhub_trainer import choosing, model, schedule
+from trackhub_trainer import choosing, machine, model, schedule
 from trackhub_trainer.config import Config
 from trackhub_trainer.data import Data
 from trackhub_trainer.request import Request
@@ -55,6 +56,10 @@ class Job:
     def test_questions(self) -> tuple[Any, ...]:
         """The questions that are evaluated: the first `eval_limit`, the same in every run."""
         return self.data.test[: self.config.eval_limit or None]
+
+    def validation_questions(self) -> tuple[Any, ...]:
+        """The questions that are measured while training goes on."""
+        return self.data.validation[: self.config.eval_subset or None]
 
     def record(self) -> dict[str, Any]:
         """All settings as they are in force, for the run's config.yaml; it can be given as ``--config`` again."""
@@ -101,8 +106,9 @@ def prepare(request: Request) -> Job:
     config = request.config
     options, problems = _tracker_options(config.tracker_opt)
     with ThreadPoolExecutor(1) as pool:
-        verdict = pool.submit(check_trackers, config.trackers, options)
+        verdict = pool.submit(check_trackers, config.trackers if not ranks.rank() else "none", options)
         problems = [*request.problems, *problems, *schedule.contradictions(config), *model.problems(config.base_model)]
+        problems += machine.problems(config)
         task, found, wrong = choosing.read(config)
         problems += [*wrong, *_runs_dir(config)]
         if not problems:

@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 
 import trackhub
+from trackhub import ranks
 from trackhub.errors import ConfigError
 from trackhub_trainer import checkpoints, final_model, machine, model, quiet, saving
 from trackhub_trainer.batches import COLLATE
@@ -29,6 +30,7 @@ from trackhub_trainer.preparing import Job
 from trackhub_trainer.progress import ShowProgress
 from trackhub_trainer.stopping import Terminated, interrupts_pass
 from trackhub_trainer.tracking import TrackBatches
+from trackhub_trainer.validating import ValidateEvery, Validation
 from trackhub_trainer.watch import Watch
 
 log = logging.getLogger("trackhub_trainer")
@@ -41,6 +43,15 @@ class Outcome:
     run: trackhub.Run
     before: Accuracy
     after: Accuracy
+
+
+def log_name() -> str:
+    """Each rank has a log of its own."""
+    return f"training.rank-{ranks.rank()}.log" if ranks.rank() else "training.log"
+
+
+def _not_logged(_metrics: dict[str, Any], _step: int) -> None:
+    """What a rank above 0 does with metrics: they are the whole step's, and rank 0 logs them."""
 
 
 class Training:
@@ -67,10 +78,16 @@ class Training:
         longest = getattr(base.config, "max_position_embeddings", job.config.max_length)
         self.encoder = Encoder(self.tokenizer, min(job.config.max_length, longest))
 
-    def run(self, waiting: MemoryHandler) -> Outcome:
-        """Train, and tell trackhub; log records that are `waiting` go to the run's log first."""
+    def run(self, waiting: MemoryHandler) -> Outcome | None:
+        """Train, and tell trackhub; log records that are `waiting` go to the run's log first.
+
+        Ranks above 0 train, and nothing else: they join rank 0's run, and have no outcome.
+        """
         with self._lineage(), self._start() as run, self._ends(run):
-            quiet.write_to(run.path / "logs" / "training.log", waiting)
+            quiet.write_to(run.path / "logs" / log_name(), waiting)
+            if ranks.rank():
+                self._fit(run)
+                return None
             self._introduce(run)
             before = self._measure(run, 0, "before training")
             self._fit(run)
@@ -95,7 +112,7 @@ class Training:
             options=self.job.options,
             config={**self.job.record(), "precision": self.machine.precision},
             tags=config.tags,
-            best={"test/accuracy": "max", "train/loss": "min"},
+            best={"test/accuracy": "max", "train/loss": "min", "val/loss": "min"},
             runs_dir=config.runs_dir,
             finish_timeout=config.finish_timeout,
         )
@@ -126,7 +143,7 @@ class Training:
             raise
         except BaseException as error:
             log.exception("the training failed")
-            error.add_note(f"The run and its log: {run.path / 'logs' / 'training.log'}")
+            error.add_note(f"The run and its log: {run.path / 'logs' / log_name()}")
             raise
 
     def _introduce(self, run: trackhub.Run) -> None:
@@ -163,11 +180,12 @@ class Training:
     def _fit(self, run: trackhub.Run) -> None:
         """All steps."""
         job = self.job
-        watch = Watch(run.log_metrics)
+        watch = Watch(_not_logged if ranks.rank() else run.log_metrics)
         module = LoraModule(self.model, job.schedule, job.config.weight_decay, watch.log, self._identity(run))
         keeper = self._keeper(run, watch)
+        progress = [] if ranks.rank() else [ShowProgress(self.console, job.schedule)]
         self._track += [TrackBatches(run, job)] if job.config.track_batches else []
-        trainer = self._trainer(run.path, [*self._track, keeper, ShowProgress(self.console, job.schedule)])
+        trainer = self._trainer(run.path, [*self._track, *self._validation(watch), keeper, *progress])
         examples = self.encoder.examples(job.data.train)
         batches = loader(
             examples,
@@ -178,9 +196,18 @@ class Training:
             rank=lambda: int(trainer.global_rank),
             workers=job.config.workers,
         )
-        torch.manual_seed(job.config.seed)
+        torch.manual_seed(job.config.seed + trainer.global_rank)  # each rank has dropout of its own
         self.model.train()
         trainer.fit(module, batches)
+
+    def _validation(self, watch: Watch) -> list[ValidateEvery]:
+        """Measures before the others look at what was measured."""
+        config = self.job.config
+        if not config.eval_every:
+            return []
+        questions = Validation.of(self.encoder, self.job.validation_questions())
+        steps, collate = self.job.schedule.max_steps, COLLATE[config.batching]
+        return [ValidateEvery(config.eval_every, steps, questions, collate, self.machine.autocast, watch.log)]
 
     def _keeper(self, run: trackhub.Run, watch: Watch) -> Keeper:
         steps = self.job.schedule
@@ -199,7 +226,9 @@ class Training:
             max_epochs=-1,
             accelerator=self.machine.accelerator,
             accumulate_grad_batches=self.job.schedule.accumulate,
-            devices=1,
+            devices=self.job.schedule.devices,
+            num_nodes=self.job.schedule.num_nodes,
+            strategy=self.machine.strategy,
             precision=self.machine.precision,
             callbacks=callbacks,
             plugins=[WholeFileIO()],
