@@ -15,15 +15,6 @@ signal.signal(
     signal.SIGINT, signal.default_int_handler
 )  # a shell in the background ignores it, and children inherit that
 os.environ.pop("COLUMNS", None)  # tables are as wide as they want to be, also where a console is made at an import
-ALONE = ("e2e", "faults")
-"""Folders whose tests watch processes by the clock: `make test` runs them one after another."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what wants the machine for itself."""
-    for item in items:
-        if item.path.parent.name in ALONE:
-            item.add_marker("alone")
 
 
 @pytest.fixture(autouse=True)

@@ -2,64 +2,84 @@
 
 from __future__ import annotations
 
+import csv
 import json
-import math
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import swanlab_reader
 import wandb_reader
-from test_three_trackers import of_csv, of_journal, of_jsonl
-from trackhub_mlflow import MlflowTracker
-
-from trackhub.checking.points import narrowed, same_number
-from trackhub.delivery.mapping import Mapper
 
 Point = tuple[str, int, float, float]
 """Key, step, value, Unix seconds."""
-NAMES = "csv,jsonl,swanlab,tensorboard,mlflow,wandb"
 
 
-def of_swanlab(path: Path) -> list[Point]:
-    return swanlab_reader.points(path)
+def _of_csv(path: Path) -> list[Point]:
+    with (path / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return sorted(
+        (key, int(row["step"]), float(value), float(row["timestamp"]))
+        for row in rows
+        for key, value in row.items()
+        if value and key not in ("step", "timestamp")
+    )
 
 
-def of_tensorboard(path: Path) -> list[Point]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+def _of_jsonl(path: Path) -> list[Point]:
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return sorted(
+        (key, row["step"], float(value), row["timestamp"])
+        for row in rows
+        for key, value in row.items()
+        if key not in ("step", "timestamp")
+    )
 
-    events = EventAccumulator(str(path / "tensorboard_logs"), size_guidance={"scalars": 0, "tensors": 0}).Reload()
+
+def _of_tensorboard(path: Path) -> list[Point]:
+    events = _tensorboard(path)
     return [
         (key, one.step, one.value, one.wall_time) for key in events.Tags()["scalars"] for one in events.Scalars(key)
     ]
 
 
-def in_mlflow(path: Path, question: str) -> list[tuple]:
-    """The answer of MLflow's store to `question` about this run."""
-    run_id = json.loads((path / "delivery" / "mlflow.json").read_text())["remembered"]["run_id"]
-    with closing(sqlite3.connect(path.parent / "mlflow.db")) as store:
-        return store.execute(question, (run_id,)).fetchall()
+def _tensorboard(path: Path) -> Any:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    return EventAccumulator(str(path / "tensorboard_logs"), size_guidance={"scalars": 0, "tensors": 0}).Reload()
 
 
-def of_mlflow(path: Path) -> list[Point]:
-    question = "select key, step, case when is_nan then 'nan' else value end, timestamp from metrics where run_uuid = ?"
+def _of_mlflow(path: Path) -> list[Point]:
+    """In MLflow's own order: by time."""
+    question = (
+        "select key, step, case when is_nan then 'nan' else value end, timestamp from metrics where run_uuid = ? "
+        "order by timestamp, step"
+    )
     return [(key, step, float(value), moment / 1000) for key, step, value, moment in in_mlflow(path, question)]
 
 
-def of_wandb(path: Path) -> list[Point]:
-    return wandb_reader.points(path)
-
-
 READERS: dict[str, Callable[[Path], list[Point]]] = {
-    "csv": of_csv,
-    "jsonl": of_jsonl,
-    "swanlab": of_swanlab,
-    "tensorboard": of_tensorboard,
-    "mlflow": of_mlflow,
-    "wandb": of_wandb,
+    "csv": _of_csv,
+    "jsonl": _of_jsonl,
+    "swanlab": swanlab_reader.points,
+    "tensorboard": _of_tensorboard,
+    "mlflow": _of_mlflow,
+    "wandb": wandb_reader.points,
 }
-TIME_STEPS = {"swanlab": 1e-6, "mlflow": 1e-3}
+SIX = tuple(READERS)
+
+
+def points(path: Path, tracker: str) -> list[Point]:
+    """Every point that a tracker holds of a run."""
+    return READERS[tracker](path)
+
+
+def series(path: Path, tracker: str, key: str) -> list[tuple[int, float]]:
+    """(step, value) of one metric, by step; of one step in the order of time."""
+    found = sorted((step, at, value) for name, step, value, at in points(path, tracker) if name == key)
+    return [(step, value) for step, _, value in found]
 
 
 def status_of(path: Path, tracker: str) -> str | None:
@@ -67,10 +87,7 @@ def status_of(path: Path, tracker: str) -> str | None:
     if tracker == "swanlab":
         return {1: "finished", 2: "failed", 3: "killed"}[swanlab_reader.of_kind(path, "finish")[-1].state]
     if tracker == "tensorboard":
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-        events = EventAccumulator(str(path / "tensorboard_logs"), size_guidance={"tensors": 0}).Reload()
-        return events.Tensors("trackhub/status")[-1].tensor_proto.string_val[0].decode()
+        return _tensorboard(path).Tensors("trackhub/status")[-1].tensor_proto.string_val[0].decode()
     if tracker == "mlflow":
         return in_mlflow(path, "select status from runs where run_uuid = ?")[0][0].lower()
     if tracker == "wandb":
@@ -78,38 +95,29 @@ def status_of(path: Path, tracker: str) -> str | None:
     return None
 
 
-def logged(path: Path, tracker: str) -> list[Point]:
-    """What the tracker should hold: the journal's points, under its names and as wide as its numbers are."""
-    points = of_journal(path)
+def cursor(path: Path, tracker: str) -> dict[str, Any]:
+    """What is on disk of a courier; {} before it has opened its tracker."""
+    try:
+        content: dict[str, Any] = json.loads((path / "delivery" / f"{tracker}.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    return content
+
+
+def in_mlflow(path: Path, question: str) -> list[tuple[Any, ...]]:
+    """The answer of MLflow's store to `question` about this run."""
+    run_id = cursor(path, "mlflow")["remembered"]["run_id"]
+    with closing(sqlite3.connect(path.parent / "mlflow.db")) as store:
+        return store.execute(question, (run_id,)).fetchall()
+
+
+def own_ids(path: Path, tracker: str) -> list[str]:
+    """The ids of the runs that a tracker holds for this one: there is to be exactly one."""
     if tracker == "mlflow":
-        key_of = Mapper(MlflowTracker.limits).key
-        return [(key_of(key), step, abs(v) if v == 0 else v, t) for key, step, v, t in points if not math.isinf(v)]
-    return [(key, step, narrowed(v, 32), t) for key, step, v, t in points] if tracker == "tensorboard" else points
-
-
-def difference(path: Path, tracker: str) -> str:
-    """How what a tracker holds differs from what was logged, in words; "" if it does not."""
-    wanted, found = sorted(logged(path, tracker), key=_order), sorted(READERS[tracker](path), key=_order)
-    if len(wanted) != len(found):
-        return f"{tracker} holds {len(found)} points, and {len(wanted)} were logged"
-    within = TIME_STEPS.get(tracker, 0.0)
-    pairs = zip(wanted, found, strict=True)
-    wrong = [f"{tracker} holds {b}, and {a} was logged" for a, b in pairs if not _same(a, b, within)]
-    return "; ".join(wrong[:3])
-
-
-def _order(point: Point) -> tuple[str, int, float, bool, float]:
-    key, step, value, moment = point
-    return key, step, round(moment, 3), value != value, value if value == value else 0.0
-
-
-def _same(one: Point, other: Point, within: float) -> bool:
-    return one[:2] == other[:2] and same_number(one[2], other[2]) and abs(one[3] - other[3]) <= within
-
-
-def assert_each_point_once(path: Path, trackers: str = NAMES, status: str = "") -> None:
-    """Every tracker holds each point that was logged exactly once, and the true status."""
-    assert of_journal(path)
-    for tracker in trackers.split(","):
-        assert difference(path, tracker) == ""
-        assert not status or status_of(path, tracker) in (None, status), tracker
+        with closing(sqlite3.connect(path.parent / "mlflow.db")) as store:
+            return [run_id for (run_id,) in store.execute("select run_uuid from runs")]
+    if tracker == "swanlab":
+        return sorted({one.id for one in swanlab_reader.of_kind(path, "start")})
+    if tracker == "wandb":
+        return sorted({one.run_id for one in wandb_reader.of_kind(path, "run")})
+    return [str(cursor(path, tracker)["run_id"])]

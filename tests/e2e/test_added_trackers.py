@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import holdings
 import pytest
+from agreement import assert_each_point_once
 
 import trackhub
 from trackhub.delivery.receipt import receipts
@@ -36,7 +36,7 @@ def test_an_interrupted_sync_to_a_new_tracker_is_gone_on_with(monkeypatch: pytes
     left = sync("--tracker-opt", "mlflow.tracking_uri=")
     assert left.returncode == 0, left.stdout + left.stderr
     assert "mlflow" in left.stdout
-    holdings.assert_each_point_once(path, "csv,mlflow", "finished")
+    assert_each_point_once(path, "csv", "mlflow", status="finished")
 
 
 def test_a_resumed_run_has_it_and_what_it_took_back_is_gone() -> None:
@@ -45,7 +45,7 @@ def test_a_resumed_run_has_it_and_what_it_took_back_is_gone() -> None:
     with trackhub.resume(path, step=9) as run:
         run.log_metrics({"a": -1.0}, step=10)
     assert run.trackers == ("csv", "tensorboard", "jsonl")
-    holdings.assert_each_point_once(path, "csv,tensorboard,jsonl", "finished")
+    assert_each_point_once(path, "csv", "tensorboard", "jsonl", status="finished")
 
 
 def test_a_rewind_without_a_row_after_it_reaches_it_too() -> None:
@@ -55,7 +55,7 @@ def test_a_rewind_without_a_row_after_it_reaches_it_too() -> None:
     (receipt,) = receipts(RunFolder(path), ("tensorboard",))
     assert not receipt.complete
     assert sync(path, "--to", "tensorboard").returncode == 0
-    holdings.assert_each_point_once(path, "csv,tensorboard")
+    assert_each_point_once(path, "csv", "tensorboard")
 
 
 def test_an_option_that_was_wrong_is_taken_back() -> None:
@@ -65,7 +65,7 @@ def test_an_option_that_was_wrong_is_taken_back() -> None:
     assert "no option 'nope'" in receipts(RunFolder(run.path))[0].reason
     assert sync(run.path).returncode == 1
     assert sync(run.path, "--tracker-opt", "jsonl.nope=").returncode == 0
-    holdings.assert_each_point_once(run.path, "jsonl")
+    assert_each_point_once(run.path, "jsonl")
 
 
 def test_a_wrong_option_is_told_while_the_training_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import trackhub
 from trackhub.testing import recorded
 
-pytestmark = pytest.mark.usefixtures("test_trackers")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("test_trackers")]
 
 
 def test_everything_logged_arrives_once_in_order_with_its_time() -> None:

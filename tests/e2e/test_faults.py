@@ -13,7 +13,7 @@ from trackhub.delivery.sync import sync
 from trackhub.layout import RunFolder
 from trackhub.testing import recorded
 
-pytestmark = pytest.mark.usefixtures("test_trackers")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("test_trackers")]
 
 ROWS = 30
 
@@ -85,7 +85,7 @@ def test_one_that_hangs_past_its_deadline_is_killed_and_started_again() -> None:
     assert {row["step"] for row in recorded(run.path / "sick.jsonl", "log_metrics")} == set(range(ROWS))
 
 
-@pytest.mark.parametrize("hook", ["on_run_start", "log_metrics"])
+@pytest.mark.parametrize("hook", [pytest.param("on_run_start", marks=pytest.mark.torture), "log_metrics"])
 def test_one_that_always_dies_is_parked_after_a_few_tries_and_named(hook: str) -> None:
     run = trackhub.start(trackers={"sick": {"hook": hook, "fault": "exit"}}, finish_timeout=60)
     run.log_metrics({"a": 1})

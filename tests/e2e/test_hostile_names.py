@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from six_readers import SIX
+from holdings import SIX
 
 import trackhub
 from trackhub import ConfigError

@@ -20,7 +20,7 @@ from trackhub.layout import RunFolder, all_runs
 from trackhub.testing import recorded
 from trackhub.testing.processes import MARK, marked
 
-pytestmark = pytest.mark.usefixtures("test_trackers")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("test_trackers")]
 
 TRAINING = """
 import os, sys, time, trackhub

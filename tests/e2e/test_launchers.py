@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from six_readers import SIX, own_ids, series
+from holdings import SIX, own_ids, series
 
 import trackhub
 from trackhub import Run
@@ -19,6 +19,8 @@ from trackhub.journal import read
 from trackhub.journal.params import environment
 from trackhub.journal.state import state
 from trackhub.layout import RunFolder, all_runs
+
+pytestmark = pytest.mark.alone
 
 TORCHRUN = """
 import os, sys, time, trackhub

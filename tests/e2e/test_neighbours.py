@@ -14,6 +14,8 @@ from trackhub.delivery.receipt import receipts
 from trackhub.journal.state import state
 from trackhub.layout import RunFolder, all_runs
 
+pytestmark = pytest.mark.alone
+
 TRAINING = """
 import trackhub
 with trackhub.start(trackers="csv,jsonl,swanlab", name="neighbours", finish_timeout=60) as run:

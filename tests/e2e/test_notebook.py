@@ -15,6 +15,8 @@ from trackhub.events import WITHOUT_A_WORD
 from trackhub.journal.state import state
 from trackhub.layout import RunFolder, all_runs
 
+pytestmark = pytest.mark.alone
+
 pytest.importorskip("ipykernel")
 manager = pytest.importorskip("jupyter_client.manager")
 

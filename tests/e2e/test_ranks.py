@@ -13,7 +13,7 @@ from trackhub.journal import read
 from trackhub.layout import all_runs
 from trackhub.testing import recorded
 
-pytestmark = pytest.mark.usefixtures("test_trackers")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("test_trackers")]
 
 RANK = """
 import sys, time, trackhub

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from six_readers import SIX, asked, cursor, own_ids, series
+from holdings import SIX, cursor, in_mlflow, own_ids, series
 
 import trackhub
 from trackhub.delivery.receipt import receipts
@@ -78,8 +78,8 @@ def test_a_killed_run_goes_on_from_an_earlier_step_as_one_run_in_all_six_tracker
         assert len(own_ids(path, tracker)) == 1, tracker
         for name in ("run_id", "url"):
             assert cursor(path, tracker)["remembered"].get(name) == before[tracker].get(name), tracker
-    assert asked(path, "select value, step from latest_metrics where run_uuid = ?") == [(100 + 49 / 8, 49)]
-    assert asked(path, "select status from runs where run_uuid = ?") == [("FINISHED",)]
+    assert in_mlflow(path, "select value, step from latest_metrics where run_uuid = ?") == [(100 + 49 / 8, 49)]
+    assert in_mlflow(path, "select status from runs where run_uuid = ?") == [("FINISHED",)]
     assert state(RunFolder(path)).attempt == 1
 
 

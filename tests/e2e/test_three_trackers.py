@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -12,84 +11,21 @@ import time
 from pathlib import Path
 
 import pytest
+from agreement import assert_each_point_once, of_journal
+from holdings import points
 
 import trackhub
 from trackhub import Run
-from trackhub.journal import read
 from trackhub.layout import all_runs
 from trackhub.testing import SomeRun, open_tracker
 from trackhub.testing.processes import MARK, marked
 
-Point = tuple[str, int, float, float]
+THREE = ("csv", "jsonl", "swanlab")
 VALUES = [0.1, -0.0, 1e308, 5e-324, math.nan, math.inf, -math.inf, 2**53, 3, 1 / 3]
 
 
-def of_csv(path: Path) -> list[Point]:
-    with (path / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return sorted(
-        (key, int(row["step"]), float(value), float(row["timestamp"]))
-        for row in rows
-        for key, value in row.items()
-        if value and key not in ("step", "timestamp")
-    )
-
-
-def of_jsonl(path: Path) -> list[Point]:
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return sorted(
-        (key, row["step"], float(value), row["timestamp"])
-        for row in rows
-        for key, value in row.items()
-        if key not in ("step", "timestamp")
-    )
-
-
-SWANLAB = """
-import json, sys
-from pathlib import Path
-from trackhub.testing import SomeRun, open_tracker
-from trackhub.testing.processes import MARK, marked
-from trackhub_swanlab import SwanlabTracker
-path, cursor = Path(sys.argv[1]), json.loads(Path(sys.argv[1], "delivery", "swanlab.json").read_text())
-run = SomeRun(path=path, id=cursor["run_id"], remembered=cursor["remembered"])
-tracker = open_tracker(SwanlabTracker, run, cursor["state"])
-print(json.dumps({key: tracker.read_back(key) for key in sys.argv[2:]}))
-"""
-
-
-def of_swanlab(path: Path, *keys: str) -> list[Point]:
-    """What SwanLab's own files hold, read in a process that may load the SDK."""
-    shown = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SWANLAB, str(path), *keys], capture_output=True, text=True, check=True
-    )
-    points = json.loads(shown.stdout.splitlines()[-1])
-    return sorted((key, step, float(value), t) for key, found in points.items() for step, value, t in found)
-
-
-def of_journal(path: Path) -> list[Point]:
-    return sorted(
-        (key, event.step, float(value), event.t)
-        for event in read(path)
-        if type(event).__name__ == "Metrics"
-        for key, value in event.metrics.items()
-    )
-
-
-def same(ours: list[Point], theirs: list[Point]) -> bool:
-    """Equal to the last bit of each value; times to a microsecond, which is what SwanLab's nanoseconds come from."""
-    return len(ours) == len(theirs) and all(
-        (a[:2], repr(a[2])) == (b[:2], repr(b[2])) and abs(a[3] - b[3]) < 1e-6
-        for a, b in zip(ours, theirs, strict=True)
-    )
-
-
 def assert_equal_everywhere(path: Path) -> None:
-    logged = of_journal(path)
-    assert logged
-    assert same(logged, of_csv(path))
-    assert same(logged, of_jsonl(path))
-    assert same(logged, of_swanlab(path, *sorted({key for key, *_ in logged})))
+    assert_each_point_once(path, *THREE)
 
 
 def test_three_trackers_hold_the_same_points_as_the_journal() -> None:
@@ -110,9 +46,8 @@ def test_the_environment_chooses_the_trackers_without_a_change_of_code(
     with trackhub.start() as run:
         run.log_metrics({"a": 1.5}, step=3)
     assert run.trackers == tuple(trackers.split(","))
-    readers = {"csv": of_csv, "jsonl": of_jsonl, "swanlab": lambda path: of_swanlab(path, "a")}
     for tracker in run.trackers:
-        assert [point[:3] for point in readers[tracker](run.path)] == [("a", 3, 1.5)]
+        assert [point[:3] for point in points(run.path, tracker)] == [("a", 3, 1.5)]
 
 
 def test_a_tracker_that_the_run_never_had_is_filled_later() -> None:

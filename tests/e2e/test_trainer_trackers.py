@@ -10,17 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from test_three_trackers import assert_equal_everywhere, of_csv, of_jsonl, of_swanlab
+from agreement import assert_each_point_once
+from holdings import series
 
 from trackhub.journal.state import state
 from trackhub.layout import all_runs
 
 TRAINER = [str(Path(sys.executable).with_name("trainer")), "--max-steps", "12", "--eval-limit", "4"]
-READERS = {"csv": of_csv, "jsonl": of_jsonl, "swanlab": lambda path: of_swanlab(path, "train/loss", "train/lr")}
-
-
-def losses(points: list[tuple[str, int, float, float]]) -> list[tuple[int, float]]:
-    return [(step, value) for key, step, value, _ in points if key == "train/loss"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +26,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, float]
     environment = {**os.environ, "TRACKHUB_RUNS_DIR": str(runs), "TRACKHUB_LINGER": "0", "TRACKHUB_SYSTEM_EVERY": "0"}
     subprocess.run([*TRAINER, "--trackers", "jsonl"], check=True, capture_output=True, env=environment)
     (folder,) = all_runs(runs)
-    found = losses(of_jsonl(folder.path))
+    found = series(folder.path, "jsonl", "train/loss")
     assert [step for step, _ in found] == list(range(1, 13))
     return found
 
@@ -54,7 +50,7 @@ def test_any_choice_of_trackers_holds_the_same_losses(
     (folder,) = all_runs(runs)
     assert state(folder).trackers == trackers
     for tracker in trackers:
-        assert losses(READERS[tracker](folder.path)) == expected
+        assert series(folder.path, tracker, "train/loss") == expected
 
 
 def test_a_trainer_killed_at_any_step_leaves_a_run_that_sync_completes(runs: Path) -> None:
@@ -77,4 +73,4 @@ def test_a_trainer_killed_at_any_step_leaves_a_run_that_sync_completes(runs: Pat
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert state(folder).status == "killed"
-    assert_equal_everywhere(folder.path)
+    assert_each_point_once(folder.path, "csv", "jsonl", "swanlab")

@@ -20,6 +20,8 @@ from trackhub.delivery.sync import sync
 from trackhub.journal.state import state
 from trackhub.layout import RunFolder, all_runs
 
+pytestmark = pytest.mark.alone
+
 TRAINING = """
 import os, sys, time, trackhub
 run = trackhub.start(trackers="csv,jsonl,tensorboard", name="full", runs_dir=sys.argv[1], finish_timeout=10)

@@ -11,7 +11,7 @@ from sizes import go, peak, settled, sizes, training
 from trackhub.delivery.receipt import supervisor_status
 from trackhub.layout import RunFolder, all_runs
 
-pytestmark = pytest.mark.usefixtures("test_trackers")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("test_trackers")]
 
 
 def assert_meant(folder: RunFolder, rows: int) -> None:

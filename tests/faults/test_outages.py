@@ -15,6 +15,8 @@ from outages import assert_arrived, log, start, wait_for
 from trackhub.delivery.sync import sync
 from trackhub.layout import RunFolder
 
+pytestmark = pytest.mark.alone
+
 if TYPE_CHECKING:
     from conftest import Place
     from mlflow_server import Gate

@@ -24,6 +24,8 @@ from trackhub.journal.state import state
 from trackhub.journal.writing import new_header
 from trackhub.layout import RunFolder
 
+pytestmark = pytest.mark.alone
+
 PAGE = 4096
 RULED = ("csv", "jsonl", "tensorboard", "swanlab")
 """Trackers whose rule is truncate or rebuild."""

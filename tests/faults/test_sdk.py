@@ -18,7 +18,7 @@ from trackhub.layout import RunFolder
 from trackhub.testing import recorded
 from trackhub.testing.processes import MARK, marked
 
-pytestmark = pytest.mark.usefixtures("test_trackers")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("test_trackers")]
 
 ROWS = 40
 FILE = f"{Path(__file__).with_name('sick.py')}:SickTracker"

@@ -14,6 +14,8 @@ import pytest
 
 import trackhub
 
+pytestmark = pytest.mark.alone
+
 KEYS = {"wandb": "0123456789abcdefkkkk0123456789abcdefkkkk", "swanlab": "PlantedSwanLabKey0000"}
 VARIABLES = {"wandb": "WANDB_API_KEY", "swanlab": "SWANLAB_API_KEY"}
 OPTIONS = {"wandb": {"host": "http://127.0.0.1:9"}, "swanlab": {"mode": "cloud", "host": "http://127.0.0.1:9"}}

@@ -12,6 +12,8 @@ from trackhub.delivery.protocol import Orders
 from trackhub.delivery.warden import Warden
 from trackhub.testing import SomeJournal
 
+pytestmark = pytest.mark.alone
+
 HANGS_WHEN_IMPORTED = "import time\ntime.sleep(3600)\nclass Tracker: ...\n"
 
 

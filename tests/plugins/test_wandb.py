@@ -599,6 +599,7 @@ def test_couriers_that_are_killed_leave_each_point_once_and_no_process(tmp_path:
     assert receipt.complete
 
 
+@pytest.mark.torture  # the SDK takes a minute to give up
 def test_a_server_that_cannot_be_reached_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = "0123456789abcdefkkkk0123456789abcdefkkkk"
     monkeypatch.setenv("WANDB_API_KEY", key)

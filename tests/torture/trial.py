@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import agreement
 import holdings
 import msgspec
 
@@ -18,8 +19,7 @@ from trackhub.layout import RunFolder
 from trackhub.testing.processes import MARK, marked
 
 TRAINING = str(Path(__file__).with_name("training.py"))
-SIX = holdings.NAMES.split(",")
-REPLACING = tuple(name for name in SIX if name != "mlflow")
+REPLACING = tuple(name for name in holdings.SIX if name != "mlflow")
 """Trackers that hold no more than what counts after a rewind."""
 
 
@@ -47,7 +47,7 @@ class Trial:
 
     def __init__(self, seed: int, runs: Path) -> None:
         self._chance = random.Random(seed)
-        drawn = SIX if seed % 10 == 0 else self._chance.sample(SIX, self._chance.randint(1, 2))
+        drawn = holdings.SIX if seed % 10 == 0 else self._chance.sample(holdings.SIX, self._chance.randint(1, 2))
         self.result = Result(seed, ",".join(drawn))
         self._mark = f"torture-{os.getpid()}-{seed}"
         # Without TRACKHUB_STRICT, as users run it; what is not delivered at the end is left to `sync`.
@@ -135,14 +135,14 @@ class Trial:
             return ""
         now = state(RunFolder(self._path))
         self.result.status = now.status
-        self.result.points = len(holdings.of_journal(Path(self._path)))
+        self.result.points = len(agreement.of_journal(Path(self._path)))
         return "; ".join(filter(None, (self._judged(tracker, now) for tracker in self.result.trackers.split(","))))
 
     def _judged(self, tracker: str, now: State) -> str:
         path = Path(self._path)
         if told := _state_of(path, tracker):
             return told
-        if holdings.of_journal(path) and (told := _difference(path, tracker)):
+        if agreement.of_journal(path) and (told := _difference(path, tracker)):
             return told
         found = holdings.status_of(path, tracker)
         return "" if found in (None, now.status) else f"{tracker} says {found}, and the run is {now.status}"
@@ -174,10 +174,10 @@ def _state_of(path: Path, tracker: str) -> str:
 def _difference(path: Path, tracker: str) -> str:
     """How what a tracker holds differs from what counts; a tracker that appends may hold taken-back points too."""
     if tracker == "mlflow" and len(list(read(path, view="raw"))) != len(list(read(path))):
-        wanted, found = set(holdings.logged(path, tracker)), holdings.of_mlflow(path)
+        wanted, found = set(agreement.logged(path, tracker)), holdings.points(path, "mlflow")
         missing = [point for point in _rounded(wanted) if point not in (held := set(_rounded(found)))]
         return f"mlflow lacks {missing[:3]}" if missing else "" if len(held) == len(found) else "mlflow repeats points"
-    return holdings.difference(path, tracker) or _disorder(path, tracker)
+    return agreement.difference(path, tracker) or _disorder(path, tracker)
 
 
 def _rounded(points: object) -> list[tuple[str, int, str, int]]:
@@ -186,5 +186,5 @@ def _rounded(points: object) -> list[tuple[str, int, str, int]]:
 
 def _disorder(path: Path, tracker: str) -> str:
     """The training's steps only grow, and so do those of what counts."""
-    steps = [step for key, step, *_ in holdings.READERS[tracker](path) if key == "a"]
+    steps = [step for key, step, *_ in holdings.points(path, tracker) if key == "a"]
     return "" if steps == sorted(steps) or tracker == "mlflow" else f"{tracker} holds its points in disorder"

@@ -63,7 +63,8 @@ def _stop(futures: list[Future[Outcome]], sitting: Sitting) -> None:
     sitting.stop.set()
     tell("stopping, as soon as each courier has finished its step. Ctrl-C again: at once")
     try:
-        wait(futures)
+        # A future that was cancelled before its turn never counts as done.
+        wait([future for future in futures if not future.cancelled()])
     except KeyboardInterrupt:
         sitting.kill()
 
