@@ -17,6 +17,8 @@ from trackhub.journal.params import environment
 from trackhub.journal.state import state
 from trackhub.layout import RunFolder, all_runs
 
+pytestmark = pytest.mark.alone
+
 TRAINING = """
 import json, sys, time, trackhub
 run = trackhub.start(project="resumes", name="six", trackers=sys.argv[1], config={"lr": 0.5}, tags=["t"])

@@ -20,6 +20,8 @@ from trackhub.layout import all_runs
 from trackhub.testing import SomeRun, open_tracker
 from trackhub.testing.processes import MARK, marked
 
+pytestmark = pytest.mark.alone
+
 THREE = ("csv", "jsonl", "swanlab")
 VALUES = [0.1, -0.0, 1e308, 5e-324, math.nan, math.inf, -math.inf, 2**53, 3, 1 / 3]
 
