@@ -84,7 +84,7 @@ def test_a_checkpoint_holds_what_was_trained_and_its_place_and_no_pickled_code(f
     assert len(content["state_dict"]) == 2 * 7 * 3, "two matrices for each of 7 layers in each of 3 blocks"
     assert content["optimizer_states"]
     assert content["lr_schedulers"]
-    assert content["rng"]["torch"].dtype == torch.uint8
+    assert content["rng"][0]["torch"].dtype == torch.uint8
     told = content["trackhub"]
     assert (told["run_path"], told["step"], told["place"], told["seed"]) == (str(folder), 59, 59 * 8, 42)
     assert told["run_id"] == yaml.safe_load((folder / "config.yaml").read_text())["run"]["id"]

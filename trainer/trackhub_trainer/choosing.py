@@ -38,6 +38,12 @@ def name_of(file: Path) -> str:
     return name or file.stem
 
 
+def run_name(config: Config) -> str:
+    """What runs of this data set are called; a run's folder carries the time behind it."""
+    name = name_of(Path(config.dataset)) if _is_file(config.dataset) else config.dataset
+    return f"{name}_lora"
+
+
 def _unmeasured(config: Config, found: Data) -> list[str]:
     """What ``--eval-every`` lacks, and what lacks it."""
     if config.eval_every and not found.validation:

@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[str]]:
         return {}, []
     if not isinstance(content, Mapping):
         return {}, [f"--config {path} holds no settings; it wants lines like `max_steps: 125`"]
-    return _named(_run_part(content))
+    return named(_run_part(content))
 
 
 def _where(error: Exception) -> str:
@@ -66,7 +66,8 @@ def _run_part(content: Mapping[Any, Any]) -> Mapping[Any, Any]:
     return inner if isinstance(inner, Mapping) and set(content) & {"run", "environment"} else content
 
 
-def _named(content: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+def named(content: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    """(settings by name, problems) of nested settings, under whatever names they go."""
     settings: dict[str, Any] = {}
     problems = []
     for path, value in _leaves(content):

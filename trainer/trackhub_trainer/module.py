@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from trackhub_trainer import random_state
 from trackhub_trainer.batches import Batch, logits
 from trackhub_trainer.loading import Part
 from trackhub_trainer.schedule import Schedule
@@ -52,7 +53,7 @@ class LoraModule(LightningModule):  # type: ignore[misc]
         self._weight_decay = weight_decay
         self._log_row = log
         self._identity = identity
-        self._rng: dict[str, Any] | None = None
+        self._rng: list[dict[str, Any]] | None = None
         self._shares: list[Tensor] = []
         self.step_loss = torch.tensor(float("nan"))
         """The loss of the latest whole step, over all its parts and ranks."""
@@ -94,7 +95,7 @@ class LoraModule(LightningModule):  # type: ignore[misc]
         step = self.trainer.global_step
         position = {"step": step, "place": step * self._schedule.per_step}
         checkpoint["trackhub"] = {**self._identity, **position}
-        checkpoint["rng"] = {"torch": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+        checkpoint["rng"] = random_state.collected(self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remember the random state: loading goes on drawing numbers, so it is set when training starts."""
@@ -103,5 +104,4 @@ class LoraModule(LightningModule):  # type: ignore[misc]
     def on_train_start(self) -> None:
         """Set the random state of the checkpoint that training goes on from."""
         if self._rng is not None:
-            torch.set_rng_state(self._rng["torch"].cpu())
-            torch.cuda.set_rng_state_all([state.cpu() for state in self._rng["cuda"]])
+            random_state.restore(self._rng, self.trainer.global_rank)

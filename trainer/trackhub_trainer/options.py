@@ -27,6 +27,11 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     whole.add_argument("--config", metavar="FILE", help="YAML with settings, or the config.yaml of an earlier run")
+    whole.add_argument(
+        "--resume-from-checkpoint",
+        metavar="PATH|auto",
+        help="go on with a run: a checkpoint, a run's folder or name, or auto: the newest run of this data set",
+    )
     whole.add_argument("--dry-run", action="store_true", help="check everything, show the plan, train nothing")
     whole.add_argument("--debug", action="store_true", help="show tracebacks")
     for title, names in GROUPS.items():

@@ -13,13 +13,16 @@ from typing import Any
 from trackhub import ranks
 from trackhub.delivery.verdict import check_trackers
 from trackhub.errors import ConfigError
-from trackhub.layout import runs_dir
+from trackhub.journal.state import state
+from trackhub.layout import RunFolder, runs_dir
 from trackhub.lineage import law
 from trackhub.secrets import REDACTED
 from trackhub.settings import parse_tracker_options, select
-from trackhub_trainer import choosing, machine, model, schedule
+from trackhub_trainer import belonging, choosing, machine, model, resuming, schedule
+from trackhub_trainer.belonging import Told
 from trackhub_trainer.config import Config
 from trackhub_trainer.data import Data
+from trackhub_trainer.origin import Origin
 from trackhub_trainer.request import Request
 from trackhub_trainer.schedule import Schedule
 from trackhub_trainer.tasks import Task
@@ -39,6 +42,8 @@ class Job:
         data: its questions.
         schedule: the steps.
         options: of each tracker.
+        origin, told: where the training goes on, and what that checkpoint tells of itself; None for a new run.
+        notes: what the user should know before it begins.
     """
 
     config: Config
@@ -47,11 +52,14 @@ class Job:
     data: Data
     schedule: Schedule
     options: dict[str, dict[str, Any]]
+    origin: Origin | None = None
+    told: Told | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def run_name(self) -> str:
         """The run's name; its folder carries the time behind it."""
-        return f"{self.task.name}_lora"
+        return choosing.run_name(self.config)
 
     def test_questions(self) -> tuple[Any, ...]:
         """The questions that are evaluated: the first `eval_limit`, the same in every run."""
@@ -103,6 +111,7 @@ def prepare(request: Request) -> Job:
     Raises:
         ConfigError: everything that is wrong with it.
     """
+    request = resuming.continued(request, choosing.run_name(request.config))
     config = request.config
     options, problems = _tracker_options(config.tracker_opt)
     with ThreadPoolExecutor(1) as pool:
@@ -118,7 +127,18 @@ def prepare(request: Request) -> Job:
     if problems or task is None or found is None:
         raise ConfigError(*problems)
     settled = schedule.settle(config, len(found.train))
-    return Job(config, request.given, task, found, settled, options)
+    told = None if request.origin is None else _told(request.origin, found, settled)
+    return Job(config, request.given, task, found, settled, options, request.origin, told, request.notes)
+
+
+def _told(origin: Origin, found: Data, steps: Schedule) -> Told:
+    """The checkpoint that the training goes on from."""
+    run = state(RunFolder(origin.run))
+    told = belonging.told_by(origin.file)
+    questions, ended = belonging.digest(found.train), run.status == "finished"
+    if wrong := belonging.of_run_and_data(told, run.id, questions, found.train_file, steps.max_steps, ended):
+        raise ConfigError(*wrong)
+    return told
 
 
 def _tracker_options(given: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:

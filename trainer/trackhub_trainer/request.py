@@ -10,6 +10,7 @@ from typing import Any
 
 from trackhub_trainer import config_file, options
 from trackhub_trainer.config import FIELDS, Config
+from trackhub_trainer.origin import Origin
 from trackhub_trainer.values import parse
 
 FOLLOWS = {
@@ -35,6 +36,9 @@ class Request:
         problems: what is wrong, a line each.
         dry_run: check and plan only.
         debug: show tracebacks.
+        resume: what to go on from, as the user named it.
+        origin: the same, found.
+        notes: what the user should know before the training begins.
     """
 
     config: Config
@@ -42,12 +46,16 @@ class Request:
     problems: tuple[str, ...] = ()
     dry_run: bool = False
     debug: bool = False
+    resume: str | None = None
+    origin: Origin | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read(argv: Sequence[str]) -> Request:
     """The command line and its ``--config`` file as a request; problems are collected, not raised."""
     here, unknown = options.parse(argv)
     path, dry_run, debug = here.pop("config"), here.pop("dry_run"), here.pop("debug")
+    resume = here.pop("resume_from_checkpoint")
     below, wrong = config_file.read(Path(path)) if path else ({}, [])
     chosen = frozenset(below.get("chosen") or ())
     below = _without_stale(below, here)
@@ -56,7 +64,7 @@ def read(argv: Sequence[str]) -> Request:
     values, problems = _parsed(raw)
     given = frozenset(values) - (chosen - frozenset(here))
     problems = [*map(_unknown_option, unknown), *wrong, *problems]
-    return Request(Config(**values), given, tuple(problems), dry_run, debug)
+    return Request(Config(**values), given, tuple(problems), dry_run, debug, resume)
 
 
 def _without_stale(below: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from rich.console import Console
 import trackhub
 from trackhub import ranks
 from trackhub.errors import ConfigError
-from trackhub_trainer import checkpoints, final_model, machine, model, quiet, saving
+from trackhub_trainer import belonging, checkpoints, final_model, machine, model, quiet, saving
 from trackhub_trainer.batches import COLLATE
 from trackhub_trainer.checkpoints import WholeFileIO
 from trackhub_trainer.encoding import Encoder
 from trackhub_trainer.evaluate import Accuracy, accuracy
+from trackhub_trainer.going_on import go_on
 from trackhub_trainer.keeping import Keeper
 from trackhub_trainer.loading import loader
 from trackhub_trainer.model_card import Card
@@ -41,7 +42,7 @@ class Outcome:
     """What a training came to."""
 
     run: trackhub.Run
-    before: Accuracy
+    before: Accuracy | None
     after: Accuracy
 
 
@@ -62,7 +63,7 @@ class Training:
         console: where people look.
 
     Raises:
-        ConfigError: the base model cannot be loaded, or the machine is not there.
+        ConfigError: the base model cannot be loaded, the machine is not there, or the checkpoint is of another model.
     """
 
     def __init__(self, job: Job, console: Console) -> None:
@@ -71,10 +72,13 @@ class Training:
         self._track: list[TrackBatches] = []
         self.machine = machine.choose(job.config)
         base, self.tokenizer = model.load(job.config.base_model)
+        self.base = belonging.fingerprint(base)
         torch.manual_seed(job.config.seed)
         self.model = model.with_adapter(base, job.config)
         if problem := saving.too_small(job.config, checkpoints.size(model.trainable(self.model))):
             raise ConfigError(problem)
+        if job.told and (wrong := belonging.of_model(job.told, self.model, self.base, job.config.base_model)):
+            raise ConfigError(*wrong)
         longest = getattr(base.config, "max_position_embeddings", job.config.max_length)
         self.encoder = Encoder(self.tokenizer, min(job.config.max_length, longest))
 
@@ -89,7 +93,7 @@ class Training:
                 self._fit(run)
                 return None
             self._introduce(run)
-            before = self._measure(run, 0, "before training")
+            before = None if self.job.told else self._measure(run, 0, "before training")
             self._fit(run)
             after = self._measure(run, self.job.schedule.max_steps, "after training")
             self._save_final(run)
@@ -104,13 +108,15 @@ class Training:
         final_model.save(self.model, self.tokenizer, config.base_model, folder, card.write, config.merge)
 
     def _start(self) -> trackhub.Run:
-        config = self.job.config
+        config, settings = self.job.config, {**self.job.record(), "precision": self.machine.precision}
+        if self.job.origin:
+            return go_on(self.job, settings)
         return trackhub.start(
             project=config.project,
             name=self.job.run_name,
             trackers=config.trackers,
             options=self.job.options,
-            config={**self.job.record(), "precision": self.machine.precision},
+            config=settings,
             tags=config.tags,
             best={"test/accuracy": "max", "train/loss": "min", "val/loss": "min"},
             runs_dir=config.runs_dir,
@@ -154,6 +160,8 @@ class Training:
             f"questions, {steps.max_steps} steps of {steps.per_step} ({steps.epochs(len(data.train)):.1f} epochs)",
             highlight=False,
         )
+        for note in self.job.notes:
+            self.console.print(note, highlight=False, soft_wrap=True)
         log.info("settings: %s", self.job.record())
         if data.skipped:
             self.console.print(f"broken lines that are left out: {len(data.skipped)}", highlight=False)
@@ -198,7 +206,8 @@ class Training:
         )
         torch.manual_seed(job.config.seed + trainer.global_rank)  # each rank has dropout of its own
         self.model.train()
-        trainer.fit(module, batches)
+        start = job.origin and job.origin.file
+        trainer.fit(module, batches, ckpt_path=start, weights_only=None if start is None else True)
 
     def _validation(self, watch: Watch) -> list[ValidateEvery]:
         """Measures before the others look at what was measured."""
@@ -217,8 +226,10 @@ class Training:
 
     def _identity(self, run: trackhub.Run) -> dict[str, Any]:
         """What a checkpoint tells of where it comes from."""
-        order = {"seed": self.job.config.seed, "questions": len(self.job.data.train)}
-        return {"run_id": run.id, "run_path": str(run.path), "dataset": self.job.task.name, **order}
+        data = self.job.data.train
+        order = {"seed": self.job.config.seed, "questions": len(data), "data": belonging.digest(data)}
+        whose = {"run_id": run.id, "run_path": str(run.path), "model": self.base}
+        return {**whose, "dataset": self.job.task.name, **order}
 
     def _trainer(self, folder: Path, callbacks: list[Any]) -> Any:
         return lightning.Trainer(
