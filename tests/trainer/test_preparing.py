@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from trackhub_trainer import quiet
 from trackhub_trainer.preparing import Job, prepare
 from trackhub_trainer.request import read
 
@@ -32,6 +33,22 @@ def test_a_redacted_key_is_not_used_as_a_key(tmp_path: Path) -> None:
     """The config.yaml of a run holds none; the environment has it."""
     text = "trackers: swanlab,csv\ntracker_opt: {swanlab: {api_key: '[redacted]', mode: offline}}\n"
     assert job(tmp_path, text).options == {"swanlab": {"mode": "offline"}}
+
+
+def test_the_log_holds_no_credential(tmp_path: Path) -> None:
+    """Neither in settings nor in a traceback."""
+    import logging
+
+    key = "sk-" + "a1B2c3D4e5F6g7H8i9J0" * 2
+    record = logging.LogRecord("x", logging.INFO, "", 0, "settings: %s", ({"api_key": "s3cretw0rd99"},), None)
+    assert "s3cretw0rd99" not in quiet.Discreet("%(message)s").format(record)
+    try:
+        raise ValueError(f"refused with {key}")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), sys.exc_info())
+    text = quiet.Discreet("%(message)s").format(record)
+    assert "refused with" in text
+    assert key not in text
 
 
 QUIET = """

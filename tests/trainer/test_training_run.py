@@ -20,12 +20,14 @@ from trackhub_trainer.tasks import TASKS
 from trainer_help import command, only_run
 
 STEPS = 60
+KEY = "a1B2c3D4e5F6g7H8i9J0"
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """`trainer --max-steps 60 --save-steps 3`, ended; its working folder is `args[-1]`."""
     folder = tmp_path_factory.mktemp("run")
+    (folder / ".env").write_text(f"EXPERIMENT_NAME=named-in-env\nSWANLAB_API_KEY={KEY}\n")
     arguments = ["--max-steps", str(STEPS), "--save_steps", "3", "--trackers", "csv,jsonl", "--runs-dir", f"{folder}"]
     return run(*arguments, folder=folder)
 
@@ -131,6 +133,11 @@ def test_the_log_has_what_the_console_spares(folder: Path) -> None:
     assert "test accuracy before training" in log
     assert f"step {STEPS}/{STEPS}" in log
     assert "lightning" in log
+
+
+def test_the_environment_file_names_the_run_and_its_keys_stay_out_of_every_file(folder: Path) -> None:
+    assert folder.name.startswith("named-in-env_")
+    assert not [path for path in folder.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 
 
 def test_the_config_of_the_run_runs_it_again(folder: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def name_of(file: Path) -> str:
 
 
 def run_name(config: Config) -> str:
-    """What runs of this data set are called; a run's folder carries the time behind it."""
+    """What the run is called, or else runs of this data set; a run's folder carries the time behind it."""
+    if given := config.name or os.environ.get("EXPERIMENT_NAME"):
+        return given
     name = name_of(Path(config.dataset)) if _is_file(config.dataset) else config.dataset
     return f"{name}_lora"
 

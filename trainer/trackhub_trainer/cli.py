@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from logging.handlers import MemoryHandler
 
 from trackhub import ranks
-from trackhub_trainer import machine
+from trackhub_trainer import dotenv_file, machine
 from trackhub_trainer import request as requests
 from trackhub_trainer.request import Request
 
@@ -20,7 +21,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Do what the command line asks for; the exit code."""
+    wrong = dotenv_file.read()
     request = requests.read(argv)
+    request = replace(request, problems=(*wrong, *request.problems))
     from trackhub.errors import ConfigError
     from trackhub_trainer import installed, quiet
     from trackhub_trainer.stopping import Terminated, sigterm_raises

@@ -104,6 +104,10 @@ class Config:
     strategy: str = setting("auto", "how several devices work together; auto: ddp", choices=("auto", "ddp", "fsdp"))
 
     track_batches: bool = setting(True, "keep which lines of the data file went into which step (trackhub lineage)")
+    name: str | None = setting(
+        None, "the run's name; its folder carries the time behind it (default: EXPERIMENT_NAME, else DATASET_lora)"
+    )
+    notes: str | None = setting(None, "a word about the run, for the trackers that know notes", metavar="TEXT")
     project: str = setting("lora-training", "what trackers group the run by")
     tags: tuple[str, ...] = setting((), "tags for the trackers that know them, comma-separated", metavar="NAMES")
     trackers: Trackers = setting(  # noqa: RUF009
@@ -158,6 +162,16 @@ GROUPS = {
         "workers",
     ),
     "several devices": ("devices", "num_nodes", "strategy"),
-    "tracking": ("track_batches", "project", "tags", "trackers", "tracker_opt", "runs_dir", "finish_timeout"),
+    "tracking": (
+        "track_batches",
+        "name",
+        "notes",
+        "project",
+        "tags",
+        "trackers",
+        "tracker_opt",
+        "runs_dir",
+        "finish_timeout",
+    ),
 }
 """The settings as `trainer --help` shows them."""

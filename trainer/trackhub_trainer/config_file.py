@@ -26,6 +26,9 @@ ALIASES = {
     "alpha": "lora_alpha",
     "dropout": "lora_dropout",
     "r": "lora_r",
+    "experiment_name": "name",
+    "experiment_description": "notes",
+    "description": "notes",
 }
 """Other names of settings; those of the traditional files among them."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-NEEDED = ("torch", "lightning", "transformers", "peft", "safetensors")
+NEEDED = ("torch", "lightning", "transformers", "peft", "safetensors", "dotenv")
 """What the extra `trainer` brings, and no training can do without."""
 
 

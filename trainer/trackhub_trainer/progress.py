@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import timedelta
 from typing import Any
 
+import psutil
+import torch
 from lightning.pytorch import Trainer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from torch import Tensor
 
+from trackhub.showing.words import size
 from trackhub_trainer.each_step import EachStep
 from trackhub_trainer.schedule import Schedule
 
@@ -23,7 +27,7 @@ log = logging.getLogger("trackhub_trainer")
 
 
 class ShowProgress(EachStep):
-    """Shows loss, learning rate, steps per second and the time that is left."""
+    """Shows loss, learning rate, steps per second, memory and the time that is left."""
 
     def __init__(self, console: Console, schedule: Schedule) -> None:
         self._console = console
@@ -38,8 +42,8 @@ class ShowProgress(EachStep):
         """The clock starts; on a terminal, so does the bar."""
         self._began, self._first = time.monotonic(), trainer.global_step
         if self._console.is_terminal:
-            columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
-            self._bar = Progress(*columns, TextColumn("ETA"), TimeRemainingColumn(), console=self._console)
+            columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(None), TextColumn("{task.fields[told]}"))
+            self._bar = Progress(*columns, console=self._console, expand=True)
             self._bar.add_task("", total=self._schedule.max_steps, completed=self._first, told="")
             self._bar.start()
 
@@ -50,17 +54,20 @@ class ShowProgress(EachStep):
         if not line and (self._bar is None or now - self._looked < REFRESH):
             return
         self._looked = now
-        rate = (step - self._first) / max(now - self._began, 1e-9)
-        told = f"loss {float(loss):.4f}  lr {self._schedule.lr_at(step):.3g}  {rate:.3g} steps/s"
+        told = self._told(step, float(loss), now)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=step, told=told)
         if line:
-            self._tell(f"step {step}/{self._schedule.max_steps}  {told}", (self._schedule.max_steps - step) / rate)
+            text = f"step {step}/{self._schedule.max_steps}  {told}"
+            log.info(text)
+            if self._bar is None:
+                self._console.print(text, highlight=False, soft_wrap=True)
 
-    def _tell(self, text: str, left: float) -> None:
-        log.info(text)
-        if self._bar is None:
-            self._console.print(f"{text}  ETA {left:.0f} s", highlight=False)
+    def _told(self, step: int, loss: float, now: float) -> str:
+        rate = (step - self._first) / max(now - self._began, 1e-9)
+        left = timedelta(seconds=round((self._schedule.max_steps - step) / rate))
+        lr = self._schedule.lr_at(step)
+        return f"loss {loss:.4f}  lr {lr:.3g}  {rate:.3g} steps/s  {size(memory())}  ETA {left}"
 
     def on_train_end(self, *_: Any) -> None:
         """The bar stays as it is."""
@@ -74,3 +81,8 @@ class ShowProgress(EachStep):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def memory() -> int:
+    """Bytes in use: of the GPU, the most that tensors took at once; without one, this process's resident memory."""
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else psutil.Process().memory_info().rss

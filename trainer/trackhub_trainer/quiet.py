@@ -8,10 +8,13 @@ import os
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
+from trackhub.secrets import redact_text
+
 ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",  # warns about every fork otherwise
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TQDM_DISABLE": "1",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
 }
@@ -38,6 +41,14 @@ def hush_libraries() -> None:
         logger.propagate = True
 
 
+class Discreet(logging.Formatter):
+    """Keeps credentials out of the log: settings, other libraries' words and tracebacks may hold some."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record in a line, or in several with a traceback."""
+        return redact_text(super().format(record))
+
+
 class LogFile(logging.FileHandler):
     """A log file that leaves out what does not fit on the disk."""
 
@@ -49,7 +60,7 @@ def write_to(path: Path, waiting: MemoryHandler) -> None:
     """From here on everything goes to `path`, beginning with what is `waiting`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = LogFile(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.setFormatter(Discreet("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     waiting.setTarget(handler)
     waiting.flush()
     waiting.close()

@@ -118,6 +118,7 @@ class Training:
             options=self.job.options,
             config=settings,
             tags=config.tags,
+            notes=config.notes,
             best={"test/accuracy": "max", "train/loss": "min", "val/loss": "min"},
             runs_dir=config.runs_dir,
             finish_timeout=config.finish_timeout,
