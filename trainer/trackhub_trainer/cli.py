@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
         if missing := installed.problems(request.config.base_model):
             raise ConfigError(*request.problems, *missing)
         with sigterm_raises():
-            _work(request, quiet.hush())
+            return _work(request, quiet.hush())
     except ConfigError as error:
         return _mistakes(request, error)
     except Terminated as stop:
@@ -41,28 +41,33 @@ def run(argv: Sequence[str]) -> int:
         return _with_notes("stopped by Ctrl-C", stop, 130)
     except Exception as error:  # noqa: BLE001 - the user gets one line, the log has the rest
         return _failure(request, error)
-    return 0
 
 
-def _work(request: Request, waiting: MemoryHandler) -> None:
+def _work(request: Request, waiting: MemoryHandler) -> int:
     from trackhub.showing.console import console
-    from trackhub_trainer import quiet
-    from trackhub_trainer.preparing import prepare
+    from trackhub_trainer import quiet, several
 
     console.quiet = ranks.rank() > 0
-    job = prepare(request)
+    jobs = several.prepared(request)
     quiet.hush_libraries()
     if request.dry_run:
         from trackhub_trainer.plan import plan
 
-        console.print(plan(job))
-        return
+        for job in jobs:
+            console.print(plan(job))
+        return 0
     from trackhub_trainer import summary
+
+    if len(jobs) > 1:
+        results = several.run(jobs, console, waiting, request.debug)
+        summary.show_all(console, results)
+        return 0 if all(result.outcome for result in results) else 1
     from trackhub_trainer.train import Training
 
-    outcome = Training(job, console).run(waiting)
+    outcome = Training(jobs[0], console).run(waiting)
     if outcome is not None:
-        summary.show(console, job, outcome)
+        summary.show(console, jobs[0], outcome)
+    return 0
 
 
 def _mistakes(request: Request, error: BaseException) -> int:

@@ -109,6 +109,9 @@ class Config:
     )
     notes: str | None = setting(None, "a word about the run, for the trackers that know notes", metavar="TEXT")
     project: str = setting("lora-training", "what trackers group the run by")
+    group: str | None = setting(
+        None, "what runs that belong together are grouped by (default: none; one for several data sets)"
+    )
     tags: tuple[str, ...] = setting((), "tags for the trackers that know them, comma-separated", metavar="NAMES")
     trackers: Trackers = setting(  # noqa: RUF009
         None, "comma-separated, e.g. swanlab,csv or my.py:MyTracker (default: TRACKHUB_TRACKERS, else csv)"
@@ -167,6 +170,7 @@ GROUPS = {
         "name",
         "notes",
         "project",
+        "group",
         "tags",
         "trackers",
         "tracker_opt",

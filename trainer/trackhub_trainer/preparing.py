@@ -105,8 +105,12 @@ def _portable(base_model: str) -> str:
     return str(path.absolute()) if base_model != "tiny" and path.exists() else base_model
 
 
-def prepare(request: Request) -> Job:
+def prepare(request: Request, trackers_checked: bool = False) -> Job:
     """The job that the request asks for.
+
+    Args:
+        request: for one data set.
+        trackers_checked: the trackers were asked already, for another one.
 
     Raises:
         ConfigError: everything that is wrong with it.
@@ -115,7 +119,8 @@ def prepare(request: Request) -> Job:
     config = request.config
     options, problems = _tracker_options(config.tracker_opt)
     with ThreadPoolExecutor(1) as pool:
-        verdict = pool.submit(check_trackers, config.trackers if not ranks.rank() else "none", options)
+        asked = "none" if trackers_checked or ranks.rank() else config.trackers
+        verdict = pool.submit(check_trackers, asked, options)
         problems = [*request.problems, *problems, *schedule.contradictions(config), *model.problems(config.base_model)]
         problems += machine.problems(config)
         task, found, wrong = choosing.read(config)

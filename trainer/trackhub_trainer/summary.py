@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from trackhub.cli.tables import receipt_table
 from trackhub.showing.console import table
+from trackhub.showing.words import plain
 from trackhub_trainer.preparing import Job
+from trackhub_trainer.several import Result
 from trackhub_trainer.train import Outcome
 
 
@@ -21,6 +23,27 @@ def show(console: Console, job: Job, outcome: Outcome) -> None:
     console.print(_places(outcome))
     console.print()
     console.print(receipt_table(outcome.run.receipts(), title="what the trackers have confirmed, in events"))
+
+
+def show_all(console: Console, results: Sequence[Result]) -> None:
+    """Print what became of several data sets."""
+    title = f"{sum(result.outcome is not None for result in results)} of {len(results)} data sets trained"
+    shown = table("data set", "questions", "before", "after", "run", title=title, numbers=("questions",))
+    for result in results:
+        shown.add_row(result.job.task.name, *_result(result))
+    console.print()
+    console.print(shown)
+
+
+def _result(result: Result) -> tuple[str, str, str, str]:
+    """(questions, accuracy before, after, the run, or what went wrong)."""
+    if result.outcome is None:
+        return "-", "-", "-", f"failed: {plain(result.problem)}"
+    before, after = (
+        f"{100 * found.value:.1f} % ± {100 * found.standard_error:.1f}" if found else "-"
+        for found in (result.outcome.before, result.outcome.after)
+    )
+    return str(result.outcome.after.questions), before, after, plain(str(result.outcome.run.path))
 
 
 def _accuracy(job: Job, outcome: Outcome) -> Table:

@@ -119,6 +119,7 @@ class Training:
             config=settings,
             tags=config.tags,
             notes=config.notes,
+            group=config.group,
             best={"test/accuracy": "max", "train/loss": "min", "val/loss": "min"},
             runs_dir=config.runs_dir,
             finish_timeout=config.finish_timeout,
