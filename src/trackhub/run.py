@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import isfinite
 from operator import index
 from pathlib import Path
@@ -44,6 +45,12 @@ if TYPE_CHECKING:
 
 LARGEST = 2**63
 """Above what the number of a line, a step or an epoch of a batch can be."""
+
+
+@lru_cache(maxsize=64)
+def _stored(name: str) -> str:
+    """`storable` of a name that comes again and again."""
+    return str(storable(name))
 
 
 class Run:
@@ -228,7 +235,7 @@ class Run:
             self._intake.bad("batch", reason, lines, None)
             return
         rank = self._header.rank
-        self._append(Batch, step=at, epoch=of, lines=numbers, dataset=storable(str(dataset)), rank=rank)
+        self._append(Batch, step=at, epoch=of, lines=numbers, dataset=_stored(str(dataset)), rank=rank)
 
     def _append(self, event_type: type[Event], t: float | None = None, **fields: Any) -> None:
         """Write one event now, or behind the values that are still on their way from a device."""

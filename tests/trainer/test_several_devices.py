@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -15,6 +16,11 @@ from trackhub_trainer.data import Question
 from trackhub_trainer.encoding import Encoder
 from trainer_fit import LIGHTNING, distance, fit
 from trainer_help import command, only_run
+
+from trackhub.layout import RunFolder
+from trackhub.lineage import law
+from trackhub.lineage.proof import proven
+from trackhub.lineage.reading import read
 
 pytestmark = [pytest.mark.filterwarnings(warning) for warning in LIGHTNING]
 STEPS = 4
@@ -57,6 +63,20 @@ def test_ranks_are_one_run(folder: Path, done: subprocess.CompletedProcess[str])
     assert {"training.log", "training.rank-1.log"} <= {path.name for path in (folder / "logs").iterdir()}
     assert [path.name for path in (folder / "checkpoints").iterdir()] == [f"checkpoint-step-{STEPS:03d}.ckpt"]
     assert "rank-1" not in (folder / "metrics.csv").read_text()
+
+
+def test_each_rank_keeps_its_share_of_each_step(folder: Path) -> None:
+    """The journal is what the order says, rank by rank; the traditional file holds whole steps."""
+    known = law.of_run(RunFolder(folder))
+    assert known is not None
+    lineage = read(RunFolder(folder))
+    assert {(one.step, one.rank) for one in lineage.batches} == {
+        (step, rank) for step in range(1, 5) for rank in (0, 1)
+    }
+    assert proven(lineage, known).true
+    rows = [json.loads(row) for row in (folder / "logs" / "batch_tracking_sample.jsonl").read_text().splitlines()]
+    told = [[(sample["source_line"], sample["epoch"]) for sample in row["samples"]] for row in rows]
+    assert told == [known.share(step) for step in range(1, STEPS + 1)]
 
 
 def test_only_rank_0_talks_and_measures(folder: Path, done: subprocess.CompletedProcess[str]) -> None:

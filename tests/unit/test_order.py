@@ -52,6 +52,17 @@ def test_the_epoch_of_a_place(place: int) -> None:
 
 
 @settings(max_examples=60)
+@given(first=counts, size=counts, questions=counts)
+def test_places_by_epoch_are_the_places_one_by_one(first: int, size: int, questions: int) -> None:
+    """However many epochs they touch."""
+    found = order.by_epoch(range(first, first + size), questions, 3)
+    assert [(index, epoch) for epoch, taken in found for index in taken] == [
+        order.at(place, questions, 3) for place in range(first, first + size)
+    ]
+    assert len({epoch for epoch, _ in found}) == len(found)
+
+
+@settings(max_examples=60)
 @given(share=counts, ranks=st.integers(1, 4), step=counts)
 def test_the_ranks_of_a_step_share_its_places_in_order(share: int, ranks: int, step: int) -> None:
     """However many there are, the step is the same."""

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, BinaryIO
 
 from lightning.pytorch import Callback, Trainer
@@ -60,17 +57,16 @@ class TrackBatches(Callback):  # type: ignore[misc]
         if step == self._done:
             return
         self._done = step
-        samples = self._law.share(step)
-        share = len(samples) // trainer.world_size
-        for epoch, lines in parts(samples[trainer.global_rank * share :][:share]):
+        parts = self._law.by_epoch(step, trainer.global_rank, trainer.world_size)
+        for epoch, lines in parts:
             self._run.log_batch(lines, step, epoch, self._dataset)
         if self._file is not None:
-            self._append(self._file, step, samples)
+            self._append(self._file, step, parts if trainer.world_size == 1 else self._law.by_epoch(step))
 
-    def _append(self, file: BinaryIO, step: int, samples: list[tuple[int, int]]) -> None:
+    def _append(self, file: BinaryIO, step: int, parts: list[tuple[int, list[int]]]) -> None:
         """One line for the whole step, of all ranks, for whoever follows the file."""
         try:
-            file.write(traditional.line_of(self._records.batch(step, time.time(), samples)))
+            file.write(traditional.line_of(self._records.batch(step, time.time(), parts)))
         except OSError as error:
             log.warning("%s is not written on before the end: %s", file.name, error)
             self._close()
@@ -98,12 +94,6 @@ class TrackBatches(Callback):  # type: ignore[misc]
                 traditional.write(read(folder), self._law, self._samples, folder.logs)
         except (OSError, TrackhubError) as error:
             log.warning("the files of lineage in logs/ are not written: %s", error)
-
-
-def parts(samples: list[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
-    """(epoch, its lines) of some (line, epoch) in their order."""
-    for epoch, of_one in groupby(samples, itemgetter(1)):
-        yield epoch, [line for line, _ in of_one]
 
 
 def _shown(question: Question) -> traditional.Shown:

@@ -45,14 +45,17 @@ class Law(msgspec.Struct, frozen=True, dict=True):
         """The line of each question."""
         return unspanned(self.lines)
 
-    def sample(self, place: int) -> tuple[int, int]:
-        """(line, epoch) at a place of the stream."""
-        question, epoch = order.at(place, len(self.questions), self.seed)
-        return self.questions[question], epoch
+    def by_epoch(self, step: int, rank: int = 0, ranks: int = 1) -> list[tuple[int, list[int]]]:
+        """(epoch, its lines) that a rank takes in a step, counted from 1, in their order."""
+        lines = self.questions
+        places = order.places(step - 1, self.per_step, rank, ranks)
+        return [
+            (epoch, [lines[one] for one in taken]) for epoch, taken in order.by_epoch(places, len(lines), self.seed)
+        ]
 
     def share(self, step: int, rank: int = 0, ranks: int = 1) -> list[tuple[int, int]]:
-        """(line, epoch) of each question that a rank takes in a step, counted from 1."""
-        return [self.sample(place) for place in order.places(step - 1, self.per_step, rank, ranks)]
+        """The same as (line, epoch) of each question."""
+        return [(line, epoch) for epoch, lines in self.by_epoch(step, rank, ranks) for line in lines]
 
     def changed(self) -> bool:
         """Whether the data file is there, but is not what was trained on."""

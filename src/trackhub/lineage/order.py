@@ -27,9 +27,21 @@ def at(place: int, questions: int, seed: int) -> tuple[int, int]:
     return epoch_order(questions, seed, epoch)[position], epoch
 
 
+def by_epoch(places: range, questions: int, seed: int) -> list[tuple[int, tuple[int, ...]]]:
+    """(epoch, its questions) at some places of the stream, in their order: one entry for each epoch that they touch."""
+    found = []
+    first, left = places.start, len(places)
+    while left:
+        epoch, position = divmod(first, questions)
+        taken = epoch_order(questions, seed, epoch)[position : position + left]
+        found.append((epoch, taken))
+        first, left = first + len(taken), left - len(taken)
+    return found
+
+
 def batch(step: int, batch_size: int, questions: int, seed: int) -> list[int]:
     """The questions of one step (0-based), by their index."""
-    return [at(place, questions, seed)[0] for place in places(step, batch_size)]
+    return [index for _, taken in by_epoch(places(step, batch_size), questions, seed) for index in taken]
 
 
 def batches(start: int, stop: int, batch_size: int, questions: int, seed: int) -> Iterator[list[int]]:

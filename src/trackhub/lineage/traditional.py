@@ -5,8 +5,9 @@ There steps are counted from 0, as lines are, and a checkpoint stands for the ba
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,17 @@ def batch_file(logs: Path, dataset: str) -> Path:
     return logs / f"batch_tracking_{safe_name(dataset)}.jsonl"
 
 
+class Sample(msgspec.Struct, frozen=True):
+    """One question in the entry of its step."""
+
+    source_line: int
+    actual_idx: int
+    global_idx: int
+    epoch: int
+    id: str
+    input_preview: str
+
+
 class Records:
     """One data set's entries of the traditional files.
 
@@ -55,41 +67,37 @@ class Records:
 
     def __init__(self, dataset: str, law: Law, samples: Samples) -> None:
         self.dataset = dataset
-        self._law = law
-        self._samples = samples
-        self._places = {line: place for place, line in enumerate(law.questions)}
+        self._per_step = law.per_step
+        self._shown = {line: (place, samples.get(line, NOTHING)) for place, line in enumerate(law.questions)}
 
-    def batch(self, step: int, t: float, samples: list[tuple[int, int]]) -> dict[str, Any]:
-        """The entry of a step, counted from 1, that used these (line, epoch) at the time `t`."""
-        first = (step - 1) * self._law.per_step
-        lines = [line for line, _ in samples]
+    def batch(self, step: int, t: float, parts: Sequence[tuple[int, Sequence[int]]]) -> dict[str, Any]:
+        """The entry of a step, counted from 1, at the time `t`; `parts` are (epoch, its lines) in their order."""
+        place = (step - 1) * self._per_step
+        samples: list[Sample] = []
+        lines: list[int] = []
+        for epoch, of_epoch in parts:
+            for line in of_epoch:
+                index, (name, preview) = self._about(line)
+                samples.append(Sample(line, index, place, epoch, name, preview))
+                place += 1
+            lines += of_epoch
+        epochs = sorted({epoch for epoch, _ in parts})
         return {
             "step": step - 1,
             "dataset": self.dataset,
             "batch_size": len(samples),
             "timestamp": _moment(t),
-            "samples": [self._sample(line, epoch, place) for place, (line, epoch) in enumerate(samples, first)],
-            "source_range": {
-                "min_line": min(lines),
-                "max_line": max(lines),
-                "epochs_involved": sorted({epoch for _, epoch in samples}),
-            },
+            "samples": samples,
+            "source_range": {"min_line": min(lines), "max_line": max(lines), "epochs_involved": epochs},
         }
 
-    def _sample(self, line: int, epoch: int, place: int) -> dict[str, Any]:
-        name, preview = self._samples.get(line, NOTHING)
-        return {
-            "source_line": line,
-            "actual_idx": self._places.get(line, line),
-            "global_idx": place,
-            "epoch": epoch,
-            "id": name,
-            "input_preview": preview,
-        }
+    def _about(self, line: int) -> tuple[int, Shown]:
+        """(the index of its question, what is shown of it); a line that the law does not know is its own index."""
+        return self._shown.get(line) or (line, NOTHING)
 
     def id_of(self, line: int) -> str:
         """The question's own id."""
-        return self._samples.get(line, NOTHING).id
+        return self._about(line)[1].id
 
 
 def write(lineage: Lineage, law: Law, samples: Samples, logs: Path) -> None:
@@ -100,7 +108,9 @@ def write(lineage: Lineage, law: Law, samples: Samples, logs: Path) -> None:
     """
     records = Records(lineage.dataset, law, samples)
     name = safe_name(lineage.dataset)
-    batches = (records.batch(step, parts[0].t, _samples(parts)) for step, parts in lineage.steps())
+    batches = (
+        records.batch(step, parts[0].t, [(one.epoch, one.lines) for one in parts]) for step, parts in lineage.steps()
+    )
     _put(batch_file(logs, lineage.dataset), b"".join(map(line_of, batches)))
     for stem, content in _mappings(list(lineage.windows()), records).items():
         _put(logs / f"{stem}_{name}.json", msgspec.json.format(msgspec.json.encode(content), indent=2))
@@ -124,7 +134,7 @@ def _samples(batches: list[Batch]) -> list[tuple[int, int]]:
 def _mappings(windows: list[Window], records: Records) -> dict[str, Any]:
     """The three files of checkpoints by the beginnings of their names; checkpoints without a batch are left out."""
     windows = [window for window in windows if window.batches]
-    head = {"dataset": records.dataset, "generated_at": _moment(datetime.now(UTC).timestamp())}
+    head = {"dataset": records.dataset, "generated_at": _moment(time.time())}
     return {
         "checkpoint_mapping": {_name(window): _checkpoint(window) for window in windows},
         "line_checkpoint_mapping": {**head, **_lines(windows, records)},
@@ -201,4 +211,4 @@ def _name(window: Window) -> str:
 
 def _moment(t: float) -> str:
     """A time as the traditional files spell it: ISO 8601, local, without a zone."""
-    return datetime.fromtimestamp(t, UTC).astimezone().replace(tzinfo=None).isoformat()
+    return datetime.fromtimestamp(t).isoformat()  # noqa: DTZ006 - and the hot path has no time for a zone
