@@ -20,9 +20,12 @@ from trackhub_trainer.tracking import TrackBatches
 from trackhub_trainer.train import Training
 from trainer_help import line, only_run, write_lines
 
+from trackhub import events
 from trackhub.cli import main
+from trackhub.journal import read as read_journal
 from trackhub.layout import RunFolder
 from trackhub.lineage import law
+from trackhub.lineage.proof import proven
 from trackhub.lineage.reading import read
 
 FULL = Path("/dev/full")
@@ -125,6 +128,39 @@ def test_the_journal_holds_the_lines_that_the_model_saw(
 def id_of(wanted: Job, number: int) -> str:
     [found] = [one for one in wanted.data.train if one.line == number]
     return str(found.row["id"])
+
+
+def test_a_training_that_goes_back_tells_each_step_once(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The journal's effective view, the four files and the proof agree; what was taken back is not in them."""
+    folder = train(job(data_dir))
+    logs = folder / "logs"
+    before = [(row["step"], lines_in(row)) for row in rows(logs)]
+    assert len((logs / "batch_tracking_arc-challenge.jsonl").read_text().splitlines()) == STEPS
+    checkpoint = folder / "checkpoints" / "checkpoint-step-005.ckpt"
+    more = ["--trackers", "none", "--finish-timeout", "0", "--max-steps", f"{STEPS + 2}"]
+    went_on = train(preparing.prepare(request.read(["--resume-from-checkpoint", f"{checkpoint}", *more])))
+    assert went_on == folder
+    after = [(row["step"], lines_in(row)) for row in rows(logs)]
+    assert after[:STEPS] == before
+    assert [step for step, _ in after] == list(range(STEPS + 2))
+    batches = [event.step for event in read_journal(folder, view="raw") if isinstance(event, events.Batch)]
+    assert batches.count(6) > [batch.step for batch in read(RunFolder(folder)).batches].count(6)
+    known = law.of_run(RunFolder(folder))
+    assert known is not None
+    assert proven(read(RunFolder(folder)), known).true
+    mapping = json.loads((logs / "checkpoint_mapping_arc-challenge.json").read_text())
+    assert [one["batch_range"]["end_step"] + 1 for one in mapping.values()] == [
+        int(path.stem[-3:]) for path in sorted((folder / "checkpoints").glob("*.ckpt"))
+    ]
+
+
+def rows(logs: Path) -> list[dict[str, Any]]:
+    """The traditional file of batches."""
+    return [json.loads(row) for row in (logs / "batch_tracking_arc-challenge.jsonl").read_text().splitlines()]
+
+
+def lines_in(row: dict[str, Any]) -> list[tuple[int, int]]:
+    return [(sample["source_line"], sample["epoch"]) for sample in row["samples"]]
 
 
 def test_without_tracking_nothing_is_kept(data_dir: Path, runs: Path) -> None:
