@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -73,3 +74,17 @@ def test_only_answers_are_targets_the_end_among_them(batching: str, examples: li
     assert said.count(tokenizer.eos_token) == len(examples)
     places = batch.input_ids[batch.rows, batch.keep[batch.slots]]
     assert tokenizer.decode(places[0]) == ":", "the answer is predicted from the end of the prompt"
+
+
+@pytest.mark.parametrize("batching", ["flat", "padded"])
+def test_a_tokenizer_whose_pad_is_its_end_loses_no_end(
+    batching: str, questions: tuple[Question, ...], tokenizer: Any
+) -> None:
+    """Nor one that has no pad at all, nor one that pads on the left: lengths say what is padding, not a token."""
+    found, changed = [], deepcopy(tokenizer)
+    for pad, side in ((tokenizer.eos_token, "right"), (None, "right"), (tokenizer.eos_token, "left")):
+        changed.pad_token, changed.padding_side = pad, side
+        found.append(COLLATE[batching](Encoder(changed, 512).examples(questions[:5])))
+    for batch in found:
+        assert (batch.targets == tokenizer.eos_token_id).sum() == 5
+        assert all(torch.equal(one, other) for one, other in zip(batch, found[0], strict=True) if one is not None)

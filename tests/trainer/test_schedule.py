@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import cos, pi
+
 import pytest
 from trackhub_trainer.config import Config
 from trackhub_trainer.schedule import contradictions, settle
@@ -46,8 +48,46 @@ def test_the_rate_changes_after_stage_1() -> None:
 
 
 @pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("two-stage", [1.0, 1.0, 1.0, 0.1, 0.1]),
+        ("constant", [1.0, 1.0, 1.0, 1.0, 1.0]),
+        ("linear", [1.0, 0.8, 0.6, 0.4, 0.2]),
+        ("cosine", [(1 + cos(pi * done / 5)) / 2 for done in range(5)]),
+    ],
+)
+def test_the_shapes(schedule: str, rates: list[float]) -> None:
+    """No step is spent on a rate of 0; the end of the shape is where the step after the last would be."""
+    steps = settle(Config(max_steps=5, lr=1.0, schedule=schedule), 10)
+    assert [steps.lr_at(step) for step in range(1, 6)] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("schedule", ["two-stage", "constant", "linear", "cosine"])
+def test_a_warmup_rises_to_the_whole_rate_and_the_shape_begins_after_it(schedule: str) -> None:
+    """Its first step learns something, too."""
+    steps = settle(Config(max_steps=9, warmup_steps=3, lr=1.0, schedule=schedule), 10)
+    assert [steps.lr_at(step) for step in range(1, 5)] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    bare = settle(Config(max_steps=6, stage1_steps=None, lr=1.0, schedule=schedule), 10)
+    if schedule in ("linear", "cosine"):
+        assert [steps.lr_at(step) for step in range(4, 10)] == pytest.approx([bare.lr_at(s) for s in range(1, 7)])
+
+
+def test_the_second_rate_is_where_a_line_or_a_cosine_ends() -> None:
+    """It is 0 unless it is given."""
+    for schedule in ("linear", "cosine"):
+        assert settle(Config(max_steps=4, lr=1.0, schedule=schedule), 10).lr2 == 0
+        high = settle(Config(max_steps=1000, lr=1.0, lr2=0.5, schedule=schedule), 10)
+        assert high.lr_at(1000) == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(
     ("config", "said"),
     [
+        (Config(schedule="cosine", stage1_steps=3), "belong to --schedule two-stage, not to cosine"),
+        (Config(max_steps=5, save_steps=0, warmup_steps=5), "--warmup-steps 5 leaves none of the steps"),
+        (Config(early_stop="val/loss"), "--early-stop val/loss: wants METRIC:PATIENCE"),
+        (Config(early_stop="val/loss:0"), "wants METRIC:PATIENCE"),
+        (Config(early_stop="val/loss:3@up"), "@min or @max"),
         (Config(max_steps=5, save_steps=6), "--save-steps 6 is more than --max-steps 5"),
         (Config(max_steps=5, stage1_steps=2, stage2_steps=2), "make 4, not --max-steps 5"),
         (Config(max_steps=5, stage1_steps=6), "--stage1-steps 6 is more than --max-steps 5"),

@@ -15,6 +15,7 @@ from trackhub_trainer.encoding import Encoded
 from trackhub_trainer.loading import loader
 from trackhub_trainer.module import LoraModule
 from trackhub_trainer.schedule import settle
+from trackhub_trainer.watch import Watch
 
 LIGHTNING = (
     "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated",
@@ -45,9 +46,17 @@ def distance(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
     return float((ours - theirs).norm() / ours.norm())
 
 
-def fit(folder: Path, examples: list[Encoded], config: Config, **lightning_options: Any) -> Trained:
-    """Train the tiny model."""
+def fit(
+    folder: Path, examples: list[Encoded], config: Config, watch: Watch | None = None, **lightning_options: Any
+) -> Trained:
+    """Train the tiny model; `watch` sees what is logged before it is kept here."""
     rows: dict[int, dict[str, float]] = {}
+
+    def keep(row: dict[str, Any], step: int) -> None:
+        rows[step] = {name: float(value) for name, value in row.items()}
+        if watch is not None:
+            watch.log(row, step)
+
     schedule = settle(config, len(examples))
     torch.manual_seed(config.seed)
     adapted = model.with_adapter(model.load("tiny")[0], config)
@@ -55,7 +64,7 @@ def fit(folder: Path, examples: list[Encoded], config: Config, **lightning_optio
         adapted,
         schedule,
         config.weight_decay,
-        lambda row, step: rows.update({step: {name: float(value) for name, value in row.items()}}),
+        keep,
         {"run_id": "x"},
     )
     trainer = lightning.Trainer(

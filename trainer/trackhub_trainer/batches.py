@@ -82,7 +82,7 @@ def _batch(
     return Batch(ids, positions, mask, keep, torch.tensor(rows), slots, torch.tensor(targets))
 
 
-COLLATE: dict[str, Collate] = {"flat": flat, "padded": padded}
+COLLATE: dict[str, Collate] = {"flat": flat, "padded": padded, "bucketed": padded}
 """By the name of ``--batching``."""
 
 

@@ -49,16 +49,31 @@ class Config:
     )
     accumulate: int = setting(1, "forward passes per step, on each device", least=1)
     lr: float | None = setting(None, "learning rate of stage 1 (default: 1e-4; 5e-4 for the tiny model)", above=0)
-    lr2: float | None = setting(None, "learning rate of stage 2 (default: a tenth of --lr)", least=0)
+    lr2: float | None = setting(
+        None, "learning rate of stage 2 (default: a tenth of --lr), or at the end (default: 0)", least=0
+    )
+    schedule: str = setting(
+        "two-stage",
+        "how the learning rate goes: --lr and then --lr2, or from --lr to --lr2, or always --lr",
+        choices=("two-stage", "linear", "cosine", "constant"),
+    )
+    warmup_steps: int = setting(0, "first steps, in which the learning rate rises to --lr", least=0)
     stage1_steps: int | None = setting(None, "steps of stage 1 (default: 60 %% of the steps)", least=0)
     stage2_steps: int | None = setting(None, "steps of stage 2 (default: the rest)", least=0)
     weight_decay: float = setting(0.01, "weight decay of AdamW", least=0)
+    clip: float = setting(0.0, "the largest norm of the gradient; 0 for no clipping", least=0, metavar="NORM")
+    early_stop: str | None = setting(
+        None,
+        "stop when a metric was no better that many times in a row, e.g. val/loss:5",
+        metavar="METRIC:TIMES",
+    )
     seed: int = setting(42, "seed of the data's order, the adapter's first weights and the dropout", least=0)
     max_length: int = setting(512, "tokens per question; of longer ones the beginning is cut off", least=16)
     batching: str = setting(
         "flat",
-        "flat: the questions of a step in one row, without padding; padded: one row each",
-        choices=("flat", "padded"),
+        "flat: the questions of a forward pass in one row, without padding; padded: one row each; bucketed: padded, "
+        "and the forward passes of a step sorted by length",
+        choices=("flat", "padded", "bucketed"),
     )
 
     lora_r: int = setting(16, "rank of the adapter", least=1, metavar="R")
@@ -66,6 +81,10 @@ class Config:
     lora_dropout: float = setting(0.1, "dropout before the adapter", least=0, below=1, metavar="P")
     lora_targets: tuple[str, ...] = setting(
         TARGETS, "layers that get an adapter, comma-separated; or all-linear", metavar="NAMES", some=True
+    )
+
+    lora: object = setting(
+        (), "any other setting of peft's LoraConfig: FIELD=VALUE, e.g. use_dora=true; may be repeated"
     )
 
     save: tuple[str, ...] = setting(
@@ -98,6 +117,9 @@ class Config:
     )
     accelerator: str = setting("auto", "where to train", choices=("auto", "cpu", "gpu"))
     threads: int | None = setting(None, "CPU threads (default: all; 1 for the tiny model)", least=1)
+    gradient_checkpointing: bool = setting(False, "compute activations twice instead of keeping them: less memory")
+    compile: bool = setting(False, "compile the model with torch.compile; on a GPU only")
+    load_4bit: bool = setting(False, "load the base model in 4 bit (QLoRA) with bitsandbytes; on a GPU only")
     workers: int = setting(0, "processes that prepare batches ahead; 0 for none", least=0)
     devices: int = setting(1, "devices to train on, on each machine", least=1)
     num_nodes: int = setting(1, "machines to train on", least=1)
@@ -143,14 +165,18 @@ GROUPS = {
         "accumulate",
         "lr",
         "lr2",
+        "schedule",
+        "warmup_steps",
         "stage1_steps",
         "stage2_steps",
         "weight_decay",
+        "clip",
+        "early_stop",
         "seed",
         "max_length",
         "batching",
     ),
-    "adapter": ("lora_r", "lora_alpha", "lora_dropout", "lora_targets"),
+    "adapter": ("lora_r", "lora_alpha", "lora_dropout", "lora_targets", "lora"),
     "saving, measuring, machine": (
         "save",
         "save_steps",
@@ -163,6 +189,9 @@ GROUPS = {
         "accelerator",
         "threads",
         "workers",
+        "gradient_checkpointing",
+        "compile",
+        "load_4bit",
     ),
     "several devices": ("devices", "num_nodes", "strategy"),
     "tracking": (

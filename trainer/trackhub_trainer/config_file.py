@@ -13,6 +13,11 @@ ALIASES = {
     "per_device_train_batch_size": "batch_size",
     "gradient_accumulation_steps": "accumulate",
     "dataloader_num_workers": "workers",
+    "max_grad_norm": "clip",
+    "gradient_clip_val": "clip",
+    "lr_scheduler_type": "schedule",
+    "load_in_4bit": "load_4bit",
+    "torch_compile": "compile",
     "learning_rate": "lr",
     "learning_rate_stage1": "lr",
     "learning_rate_stage2": "lr2",
@@ -34,6 +39,9 @@ ALIASES = {
 
 OPAQUE = ("trackers", "tracker_opt", "lineage")
 """Names whose value is a mapping, not a section."""
+
+LORA = "lora"
+"""The section whose other names are those of peft's `LoraConfig`, passed through."""
 
 RECORDED = ("chosen", "using_validation_as_test", "skipped_lines", "lineage")
 """What a run's config.yaml tells about itself, beside the settings."""
@@ -75,6 +83,9 @@ def named(content: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     problems = []
     for path, value in _leaves(content):
         name = _setting(path)
+        if name not in FIELDS and path[0] == LORA:
+            settings.setdefault(LORA, {})[".".join(path[1:])] = value
+            continue
         if name in settings and settings[name] != value:
             problems.append(f"{name} is given twice: {settings[name]!r} and, as {'.'.join(path)}, {value!r}")
         settings[name] = value
@@ -84,7 +95,7 @@ def named(content: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
 def _leaves(content: Mapping[Any, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, value in content.items():
         here = (*path, str(key).replace("-", "_"))
-        if isinstance(value, Mapping) and here[-1] not in OPAQUE:
+        if isinstance(value, Mapping) and here[-1] not in OPAQUE and path != (LORA,):
             yield from _leaves(value, here)
         else:
             yield here, value

@@ -32,6 +32,8 @@ class Parts(Dataset):  # type: ignore[misc]
     """The forward passes of all steps and ranks, by their number, counted on from step to step.
 
     Those of a step are its questions in contiguous shares: the first rank's first, in order, then the second rank's.
+    In buckets, each rank's share of the step is sorted by length before it is cut into forward passes: which questions
+    a rank takes in a step, and so its lineage, does not depend on that.
 
     Args:
         examples: the training questions.
@@ -45,15 +47,20 @@ class Parts(Dataset):  # type: ignore[misc]
         self._schedule = schedule
         self._seed = seed
         self._collate = COLLATE[batching]
+        self._sorts = batching == "bucketed"
 
     def __getitem__(self, number: int) -> Part:
         """The forward pass of this number."""
         steps, size = self._schedule, self._schedule.batch_size
-        step, share = divmod(number, steps.passes)
+        step, place = divmod(number, steps.passes)
         chosen = order.batch(step, steps.per_step, len(self._examples), self._seed)
         whole = [self._examples[index] for index in chosen]
-        batch = self._collate(whole[share * size : (share + 1) * size])
-        return Part(batch, sum(example.answer for example in whole), (share + 1) % steps.accumulate == 0)
+        rank, index = divmod(place, steps.accumulate)
+        mine = whole[rank * size * steps.accumulate :][: size * steps.accumulate]
+        if self._sorts:
+            mine.sort(key=lambda example: len(example.ids))
+        batch = self._collate(mine[index * size :][:size])
+        return Part(batch, sum(example.answer for example in whole), index == steps.accumulate - 1)
 
 
 class Numbers(Sampler):  # type: ignore[misc]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from trackhub_trainer.config import Config
 
@@ -45,6 +46,13 @@ def _of_gpu(config: Config) -> Iterator[str]:
         yield "--accelerator gpu: torch finds no GPU here (see: python -m torch.utils.collect_env)"
     if config.precision == "16-mixed" and not _on_gpu(config):
         yield "--precision 16-mixed needs a GPU; on a CPU: --precision bf16-mixed"
+    for option, wanted in (("--compile", config.compile), ("--load-4bit", config.load_4bit)):
+        if wanted and not _on_gpu(config):
+            yield f"{option} needs a GPU, and there is none in use here: leave it out"
+    if config.load_4bit and find_spec("bitsandbytes") is None:
+        yield "--load-4bit needs bitsandbytes: pip install bitsandbytes"
+    if config.load_4bit and config.base_model.endswith(".gguf"):
+        yield "--load-4bit quantizes a model in full precision; a .gguf is quantized already: leave one of them out"
     if config.strategy == "fsdp" and not _on_gpu(config):
         yield "--strategy fsdp needs GPUs; on a CPU: --strategy ddp"
     if config.devices > 1 and _on_gpu(config) and config.devices > _gpus():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackhub.errors import ConfigError
+from trackhub_trainer import lora
 from trackhub_trainer.config import Config
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def problems(given: str) -> list[str]:
     return []
 
 
-def load(given: str) -> tuple[Any, Any]:
-    """(base model in 32 bit, tokenizer).
+def load(given: str, four_bit: bool = False) -> tuple[Any, Any]:
+    """(base model in 32 bit, or quantized to 4, tokenizer).
 
     Raises:
         ConfigError: it cannot be loaded, in one line.
@@ -70,8 +71,21 @@ def load(given: str) -> tuple[Any, Any]:
         import torch
 
         tokenizer = AutoTokenizer.from_pretrained(place.name, **place.arguments)
-        model = AutoModelForCausalLM.from_pretrained(place.name, dtype=torch.float32, **place.arguments)
+        extra = {**place.arguments, **(_four_bit() if four_bit else {})}
+        model = AutoModelForCausalLM.from_pretrained(place.name, dtype=torch.float32, **extra)
     return model, tokenizer
+
+
+def _four_bit() -> dict[str, Any]:
+    """QLoRA's way: normal floats of 4 bit with quantized constants (Dettmers et al. 2023), on this rank's GPU."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    kind = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    quantized = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=kind
+    )
+    return {"quantization_config": quantized, "device_map": {"": int(os.environ.get("LOCAL_RANK", "0"))}}
 
 
 def outline(given: str) -> Any:
@@ -99,25 +113,33 @@ def _clearly(given: str) -> Iterator[None]:
         raise ConfigError(f"--base-model {given} cannot be loaded{where}: {first}") from error
 
 
-def with_adapter(model: Any, config: Config) -> Any:
+def with_adapter(model: Any, config: Config, **changes: Any) -> Any:
     """The model with a fresh LoRA adapter; everything else is frozen.
 
-    Raises:
-        ConfigError: it has no layers of these names.
-    """
-    from peft import LoraConfig, get_peft_model
+    Args:
+        model: the base.
+        config: its LoRA settings.
+        changes: of peft's `LoraConfig`.
 
-    settings = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        target_modules="all-linear" if config.lora_targets == ("all-linear",) else list(config.lora_targets),
-    )
+    Raises:
+        ConfigError: it has no layers of these names, or peft does not take the settings for it.
+    """
+    from peft import get_peft_model
+
+    if config.load_4bit:
+        from peft import prepare_model_for_kbit_training
+
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    if config.gradient_checkpointing:
+        # transformers renames it: the old name is for releases that do not have the new one.
+        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
     try:
-        return get_peft_model(model, settings)
+        return get_peft_model(model, lora.settings(config, **changes))
     except ValueError as error:
-        raise ConfigError(f"--lora-targets {','.join(config.lora_targets)}: {_layers(model)}") from error
+        if "target modules" in str(error).lower():
+            raise ConfigError(f"--lora-targets {','.join(config.lora_targets)}: {_layers(model)}") from error
+        raise ConfigError(f"--lora: peft says: {' '.join(str(error).split())}") from error
 
 
 def _layers(model: Any) -> str:

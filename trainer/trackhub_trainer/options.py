@@ -60,7 +60,7 @@ def _add(group: argparse._ArgumentGroup, entry: Field[Any]) -> None:
     if entry.type == "bool":
         group.add_argument(*flags, action=argparse.BooleanOptionalAction, **shared)
     else:
-        action = "append" if entry.name == "tracker_opt" else "store"
+        action = "append" if entry.type == "object" else "store"
         group.add_argument(*flags, action=action, metavar=_metavar(entry), **shared)
 
 

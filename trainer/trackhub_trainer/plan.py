@@ -9,7 +9,7 @@ from rich.console import Group
 
 from trackhub.settings import select
 from trackhub.showing.console import table
-from trackhub_trainer import checkpoints, machine, model, saving
+from trackhub_trainer import checkpoints, machine, model, rates, saving
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.save_plan import in_bytes, save_plan
 from trackhub_trainer.schedule import Schedule
@@ -31,7 +31,7 @@ def plan(job: Job) -> Group:
 
 
 def _trainable(job: Job) -> int:
-    outline = model.with_adapter(model.outline(job.config.base_model), job.config)
+    outline = model.with_adapter(model.outline(job.config.base_model), job.config, init_lora_weights=False)
     return model.trainable(outline)
 
 
@@ -48,9 +48,9 @@ def _training(job: Job) -> Iterator[tuple[str, str]]:
         yield "broken lines", f"{len(data.skipped)} are left out"
     yield "base model", job.config.base_model
     yield "steps", f"{steps.max_steps} of {_per_step(steps)}: {steps.epochs(train):.2f} epochs"
-    yield "stage 1", f"steps 1-{steps.stage1_steps}, learning rate {steps.lr:g}" if steps.stage1_steps else "none"
-    second = f"steps {steps.stage1_steps + 1}-{steps.max_steps}, learning rate {steps.lr2:g}"
-    yield "stage 2", second if steps.stage2_steps else "none"
+    yield from rates.told(steps)
+    if job.config.early_stop:
+        yield "early stopping", job.config.early_stop
     yield "machine", f"{chosen.accelerator}, precision {chosen.precision}, {job.config.batching} batches"
 
 

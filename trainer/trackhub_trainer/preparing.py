@@ -18,9 +18,9 @@ from trackhub.layout import RunFolder, runs_dir
 from trackhub.lineage import law
 from trackhub.secrets import REDACTED
 from trackhub.settings import parse_tracker_options, select
-from trackhub_trainer import belonging, choosing, machine, model, resuming, schedule
+from trackhub_trainer import belonging, choosing, lora, machine, model, resuming, schedule
 from trackhub_trainer.belonging import Told
-from trackhub_trainer.config import Config
+from trackhub_trainer.config import FIELDS, Config
 from trackhub_trainer.data import Data
 from trackhub_trainer.origin import Origin
 from trackhub_trainer.request import Request
@@ -80,7 +80,7 @@ class Job:
             "base_model": _portable(self.config.base_model),
             "trackers": str(trackers),
             "tracker_opt": {name: given for name, given in trackers.options.items() if given},
-            "chosen": sorted(set(settled) - self.given),
+            "chosen": sorted(name for name in set(settled) - self.given if FIELDS[name].default is None),
             "using_validation_as_test": self.data.using_validation_as_test,
             "skipped_lines": len(self.data.skipped),
             **({law.KEY: self.order()} if self.config.track_batches else {}),
@@ -122,7 +122,7 @@ def prepare(request: Request, trackers_checked: bool = False) -> Job:
         asked = "none" if trackers_checked or ranks.rank() else config.trackers
         verdict = pool.submit(check_trackers, asked, options)
         problems = [*request.problems, *problems, *schedule.contradictions(config), *model.problems(config.base_model)]
-        problems += machine.problems(config)
+        problems += [*machine.problems(config), *lora.problems(config)]
         task, found, wrong = choosing.read(config)
         problems += [*wrong, *_runs_dir(config)]
         if not problems:

@@ -16,10 +16,10 @@ from trackhub_trainer.values import parse
 FOLLOWS = {
     "save_steps": ("save", "max_steps", "stage1_steps", "stage2_steps"),
     "max_steps": ("stage1_steps", "stage2_steps"),
-    "stage1_steps": ("max_steps", "stage2_steps"),
-    "stage2_steps": ("max_steps", "stage1_steps"),
+    "stage1_steps": ("max_steps", "stage2_steps", "schedule"),
+    "stage2_steps": ("max_steps", "stage1_steps", "schedule"),
     "lr": ("base_model",),
-    "lr2": ("lr", "base_model"),
+    "lr2": ("lr", "base_model", "schedule"),
     "batch_size": ("dataset", "source", "data_dir", "train_file"),
     "precision": ("accelerator",),
 }

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 FREE = frozenset(
     {
         *("max_steps", "stage2_steps"),
-        *("save", "save_steps", "disk_budget", "eval_limit", "eval_every", "eval_subset", "merge", "track_batches"),
+        *(
+            "save",
+            "save_steps",
+            "disk_budget",
+            "early_stop",
+            "eval_limit",
+            "eval_every",
+            "eval_subset",
+            "merge",
+            "track_batches",
+        ),
         *("accelerator", "threads", "workers"),
         *("trackers", "tracker_opt", "runs_dir", "finish_timeout"),
         *("data_dir", "train_file", "validation_file", "test_file", "base_model"),

@@ -5,9 +5,10 @@ What the user did not give is chosen to fit what they gave; only what they gave 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from trackhub_trainer import saving
+from trackhub_trainer import patience, rates, saving
 from trackhub_trainer.config import Config
 
 MAX_STEPS = 125
@@ -29,6 +30,9 @@ class Schedule:
         batch_size: questions of one forward pass.
         accumulate: forward passes of one step, on each rank.
         devices, num_nodes: one rank for each device of each machine.
+        schedule: how the learning rate goes from `lr` to `lr2`.
+        warmup_steps: the first steps, in which it rises.
+        stage1_steps, stage2_steps: of the schedule "two-stage"; with the others, all steps are stage 1.
     """
 
     max_steps: int
@@ -36,6 +40,8 @@ class Schedule:
     accumulate: int
     devices: int
     num_nodes: int
+    schedule: str
+    warmup_steps: int
     stage1_steps: int
     stage2_steps: int
     lr: float
@@ -44,7 +50,7 @@ class Schedule:
 
     def lr_at(self, step: int) -> float:
         """The learning rate of a step."""
-        return self.lr if step <= self.stage1_steps else self.lr2
+        return rates.at(self, step)
 
     @property
     def ranks(self) -> int:
@@ -77,13 +83,21 @@ def settle(config: Config, questions: int) -> Schedule:
         accumulate=config.accumulate,
         devices=config.devices,
         num_nodes=config.num_nodes,
+        schedule=config.schedule,
+        warmup_steps=config.warmup_steps,
         stage1_steps=stage1,
         stage2_steps=steps - stage1,
         lr=lr,
-        # Rounded, so that 1e-4 / 10 reads 1e-05 and not 1.0000000000000001e-05.
-        lr2=config.lr2 if config.lr2 is not None else float(f"{lr / 10:.12g}"),
+        lr2=_lr2(config, lr),
         save_steps=_save_steps(config, steps),
     )
+
+
+def _lr2(config: Config, lr: float) -> float:
+    if config.lr2 is not None:
+        return config.lr2
+    # Rounded, so that 1e-4 / 10 reads 1e-05 and not 1.0000000000000001e-05.
+    return {"two-stage": float(f"{lr / 10:.12g}"), "constant": lr}.get(config.schedule, 0.0)
 
 
 def _save_steps(config: Config, steps: int) -> int:
@@ -101,6 +115,8 @@ def _steps(config: Config) -> int:
 def _stage1(config: Config, steps: int) -> int:
     if config.stage1_steps is not None:
         return config.stage1_steps
+    if config.schedule != "two-stage":
+        return steps
     return steps - config.stage2_steps if config.stage2_steps is not None else max(1, round(steps * STAGE1))
 
 
@@ -117,4 +133,21 @@ def contradictions(config: Config) -> list[str]:
     for name, value in (("--stage1-steps", one), ("--stage2-steps", two)):
         if value is not None and (one is None or two is None) and value > steps:
             problems.append(f"{name} {value} is more than --max-steps {steps}")
+    problems += [*_of_rates(config, steps), *_of_stop(config)]
     return problems + saving.problems(config, steps)
+
+
+def _of_rates(config: Config, steps: int) -> Iterator[str]:
+    """What cannot be of the learning rate."""
+    stages = (config.stage1_steps, steps), (config.stage2_steps, 0)
+    if config.schedule != "two-stage" and any(given not in (None, whole) for given, whole in stages):
+        yield f"--stage1-steps and --stage2-steps belong to --schedule two-stage, not to {config.schedule}"
+    if config.warmup_steps >= max(steps, 1):
+        yield f"--warmup-steps {config.warmup_steps} leaves none of the steps: --max-steps is {steps}"
+
+
+def _of_stop(config: Config) -> Iterator[str]:
+    try:
+        patience.rule(config.early_stop or "x:1")
+    except ValueError as error:
+        yield f"--early-stop {config.early_stop}: {error}"

@@ -17,20 +17,20 @@ from rich.console import Console
 import trackhub
 from trackhub import ranks
 from trackhub.errors import ConfigError
-from trackhub_trainer import belonging, checkpoints, final_model, machine, model, quiet, saving
+from trackhub_trainer import belonging, checkpoints, final_model, machine, model, patience, quiet, saving
 from trackhub_trainer.batches import COLLATE
 from trackhub_trainer.checkpoints import WholeFileIO
+from trackhub_trainer.early_stop import EarlyStop
 from trackhub_trainer.encoding import Encoder
 from trackhub_trainer.evaluate import Accuracy, accuracy
 from trackhub_trainer.going_on import go_on
-from trackhub_trainer.keeping import Keeper
-from trackhub_trainer.last_checkpoint import StopAfterStep
+from trackhub_trainer.keeping import STOPPED, Keeper
 from trackhub_trainer.loading import loader
 from trackhub_trainer.model_card import Card
 from trackhub_trainer.module import LoraModule
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.progress import ShowProgress
-from trackhub_trainer.stopping import Stopping, Terminated, how_to_go_on
+from trackhub_trainer.stopping import Terminated, interrupts_pass
 from trackhub_trainer.tracking import TrackBatches
 from trackhub_trainer.validating import ValidateEvery, Validation
 from trackhub_trainer.watch import Watch
@@ -71,9 +71,8 @@ class Training:
         self.job = job
         self.console = console
         self._track: list[TrackBatches] = []
-        self._stopping = Stopping()
         self.machine = machine.choose(job.config)
-        base, self.tokenizer = model.load(job.config.base_model)
+        base, self.tokenizer = model.load(job.config.base_model, job.config.load_4bit)
         self.base = belonging.fingerprint(base)
         torch.manual_seed(job.config.seed)
         self.model = model.with_adapter(base, job.config)
@@ -96,8 +95,8 @@ class Training:
                 return None
             self._introduce(run)
             before = None if self.job.told else self._measure(run, 0, "before training")
-            self._fit(run)
-            after = self._measure(run, self.job.schedule.max_steps, "after training")
+            last = self._fit(run)
+            after = self._measure(run, last, "after training")
             self._save_final(run)
             log.info("final model saved; waiting for the trackers")
         return Outcome(run, before, after)
@@ -140,16 +139,16 @@ class Training:
     def _ends(self, run: trackhub.Run) -> Iterator[None]:
         """Whatever ends the training early is in the log, and says where the run lies."""
         try:
-            with self._stopping:
+            with interrupts_pass():
                 yield
         except Terminated as stop:
             log.warning("stopped by SIGTERM")
-            how_to_go_on(stop, run.path)
+            stop.add_note(f"The run is marked as killed: {run.path}")
             run.finish("killed", "SIGTERM", timeout=0)
             raise
         except KeyboardInterrupt as stop:
             log.warning("stopped by Ctrl-C")
-            how_to_go_on(stop, run.path)
+            stop.add_note(f"The run is marked as killed: {run.path}")
             raise
         except BaseException as error:
             log.exception("the training failed")
@@ -182,23 +181,23 @@ class Training:
                 self.encoder,
                 questions,
                 COLLATE[self.job.config.batching],
-                self._stopping.noticing(lambda done: status.update(f"test accuracy {when}: {done}/{len(questions)}")),
+                lambda done: status.update(f"test accuracy {when}: {done}/{len(questions)}"),
             )
         run.log_metrics({"test/accuracy": found.value}, step=step)
         log.info("test accuracy %s: %s", when, found)
         self.console.print(f"test accuracy {when}: {found}", highlight=False)
         return found
 
-    def _fit(self, run: trackhub.Run) -> None:
-        """All steps."""
+    def _fit(self, run: trackhub.Run) -> int:
+        """All steps; the last one, which a training that stops early reaches sooner."""
         job = self.job
         watch = Watch(_not_logged if ranks.rank() else run.log_metrics)
         module = LoraModule(self.model, job.schedule, job.config.weight_decay, watch.log, self._identity(run))
         keeper = self._keeper(run, watch)
-        stop = StopAfterStep(self._stopping, keeper)
         progress = [] if ranks.rank() else [ShowProgress(self.console, job.schedule)]
         self._track += [TrackBatches(run, job)] if job.config.track_batches else []
-        trainer = self._trainer(run.path, [*self._track, *self._validation(watch), keeper, stop, *progress])
+        deciders = [*self._validation(watch), keeper, *self._early_stop(watch, keeper)]
+        trainer = self._trainer(run.path, [*self._track, *deciders, *progress])
         examples = self.encoder.examples(job.data.train)
         batches = loader(
             examples,
@@ -211,9 +210,11 @@ class Training:
         )
         torch.manual_seed(job.config.seed + trainer.global_rank)  # each rank has dropout of its own
         self.model.train()
+        if job.config.compile:
+            self.model.compile(dynamic=True)  # in place: the names of the weights stay
         start = job.origin and job.origin.file
-        with self._stopping.gently():
-            trainer.fit(module, batches, ckpt_path=start, weights_only=None if start is None else True)
+        trainer.fit(module, batches, ckpt_path=start, weights_only=None if start is None else True)
+        return int(trainer.global_step)
 
     def _validation(self, watch: Watch) -> list[ValidateEvery]:
         """Measures before the others look at what was measured."""
@@ -223,6 +224,17 @@ class Training:
         questions = Validation.of(self.encoder, self.job.validation_questions())
         steps, collate = self.job.schedule.max_steps, COLLATE[config.batching]
         return [ValidateEvery(config.eval_every, steps, questions, collate, self.machine.autocast, watch.log)]
+
+    def _early_stop(self, watch: Watch, keeper: Keeper) -> list[EarlyStop]:
+        """Stops after the checkpoint of the step, if there is one; the last step has one in any case."""
+        if not self.job.config.early_stop:
+            return []
+        rule = patience.rule(self.job.config.early_stop)
+        return [EarlyStop(rule, watch, lambda trainer: keeper.save(trainer, {STOPPED: 0.0}), self._tell)]
+
+    def _tell(self, line: str) -> None:
+        log.info(line)
+        self.console.print(line, highlight=False)
 
     def _keeper(self, run: trackhub.Run, watch: Watch) -> Keeper:
         steps = self.job.schedule
@@ -247,6 +259,7 @@ class Training:
             num_nodes=self.job.schedule.num_nodes,
             strategy=self.machine.strategy,
             precision=self.machine.precision,
+            gradient_clip_val=self.job.config.clip or None,
             callbacks=callbacks,
             plugins=[WholeFileIO()],
             logger=False,
