@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import math
+import os
+import pty
 import shutil
+import struct
+import subprocess
+import sys
+import termios
 import time
 from pathlib import Path
 
@@ -142,3 +150,38 @@ def test_a_run_folder_that_is_deleted_meanwhile_is_told_and_ends_no_training(
     told = capsys.readouterr().err
     assert "was deleted during the run" in told
     assert "trackhub status" not in told
+
+
+SLOW_END = """
+import trackhub
+run = trackhub.start(
+    trackers={"rec": {}, "sick": {"hook": "log_metrics", "fault": "slow", "seconds": 6}}, finish_timeout=30
+)
+run.log_metrics({"a": 1.0}, step=0)
+run.finish()
+"""
+
+
+def on_a_terminal(code: str) -> str:
+    """What a person sees of a program on a terminal of 100 columns."""
+    reading, writing = pty.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=writing, stdout=writing, env=environment)
+    os.close(writing)
+    seen = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any longer
+        while piece := os.read(reading, 65536):
+            seen += piece
+    os.close(reading)
+    assert process.wait() == 0
+    return seen.decode()
+
+
+def test_whoever_waits_at_a_terminal_sees_a_line_for_each_tracker_and_a_pipe_stays_quiet() -> None:
+    lines = on_a_terminal(SLOW_END).splitlines()
+    assert any("rec " in line and "100%" in line and "delivered" in line for line in lines)
+    assert any("sick " in line and "  0%" in line and "delivering" in line for line in lines)
+    assert lines[-1].endswith("\x1b[2K")  # and at the end they are gone
+    piped = subprocess.run([sys.executable, "-c", SLOW_END], capture_output=True, text=True, check=True)
+    assert (piped.stdout, piped.stderr) == ("", "")
