@@ -18,6 +18,7 @@ from trackhub_trainer.quiet import hush
 from trackhub_trainer.schedule import Schedule
 from trackhub_trainer.tracking import TrackBatches
 from trackhub_trainer.train import Training
+from trainer_fit import LIGHTNING
 from trainer_help import line, only_run, write_lines
 
 from trackhub import events
@@ -30,10 +31,8 @@ from trackhub.lineage.reading import read
 
 FULL = Path("/dev/full")
 STEPS, SIZE, QUESTIONS = 7, 4, 10
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning"),  # lightning's
-    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
-]
+RESUMES = "ignore:You're resuming from a checkpoint that ended before the epoch"  # the position follows from the step
+pytestmark = [pytest.mark.filterwarnings(warning) for warning in (*LIGHTNING, RESUMES)]
 WORDS = ("pear", "stone", "river", "cloud", "bread", "glass", "horse", "paper", "wheel", "apple")
 
 
