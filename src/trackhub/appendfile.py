@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 from zlib import crc32
 
-from trackhub.files import sync
+from trackhub.files import first_free, sync
 from trackhub.verdicts import Rebuild
 
 CHECKED = 4096
@@ -146,8 +146,7 @@ class AppendFile:
 
 def keep_aside(path: Path) -> Path:
     """Rename what lies at `path`, and is not the tracker's own, to ``<name>.kept-<number>``; returns the new path."""
-    candidates = (path.with_name(f"{path.name}.kept-{number}") for number in count(1))
-    kept = next(candidate for candidate in candidates if not os.path.lexists(candidate))
+    kept = first_free(path.with_name(f"{path.name}.kept-{number}") for number in count(1))
     logging.getLogger("trackhub").warning("%s is not the tracker's own: it is kept as %s", path, kept.name)
     return path.rename(kept)
 

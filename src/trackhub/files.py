@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from trackhub.layout import safe_name
@@ -62,6 +63,11 @@ def _copy(source: Path, target: Path) -> Path | None:
 
 def _numbered(path: Path) -> list[Path]:
     return [path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000))]
+
+
+def first_free(candidates: Iterable[Path]) -> Path:
+    """The first of the paths at which nothing lies, not even a broken link."""
+    return next(path for path in candidates if not os.path.lexists(path))
 
 
 def locate(path: str | os.PathLike[str], run: Path) -> Path | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from trackhub.errors import ConfigError
 from trackhub.events import Checkpoint
+from trackhub.files import first_free
 from trackhub.journal.params import of_kind
 from trackhub.layout import RunFolder
 
@@ -75,8 +75,7 @@ def _is_inside(path: str) -> bool:
 
 
 def _free(folder: RunFolder) -> Path:
-    rooms = (folder.checkpoints / f"before-rewind-{number}" for number in count(1))
-    return next(room for room in rooms if not room.exists())
+    return first_free(folder.checkpoints / f"before-rewind-{number}" for number in count(1))
 
 
 def _below(path: Path, folder: RunFolder) -> Path:
@@ -86,5 +85,5 @@ def _below(path: Path, folder: RunFolder) -> Path:
 def _move(path: Path, target: Path) -> None:
     """Move `path`, also to another disk; what has the name of `target` already stays."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    names = (target, *(target.with_name(f"{target.name}-{number}") for number in range(2, 1000)))
-    shutil.move(path, next(name for name in names if not os.path.lexists(name)))
+    later = (target.with_name(f"{target.name}-{number}") for number in count(2))
+    shutil.move(path, first_free(chain([target], later)))

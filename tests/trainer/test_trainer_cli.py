@@ -105,18 +105,11 @@ def piqa(index: int) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("number", "code", "words"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
 )
-def test_a_stopped_training_is_killed_and_says_so(
+def test_a_stopped_training_saves_where_it_is_and_says_how_to_go_on(
     tmp_path: Path, runs: Path, number: signal.Signals, code: int, words: str
 ) -> None:
-    """In the run's status and in a line; without a traceback."""
-    process = subprocess.Popen(
-        command("--max-steps", "100000", "--save-steps", "0", "--trackers", "csv"),
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-    )
+    """Its run is killed, in its status and in a line; without a traceback."""
+    process = started(tmp_path, "--max-steps", "100000", "--save-steps", "0", "--workers", "1")
     wait_for_steps(runs, process)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
@@ -125,15 +118,62 @@ def test_a_stopped_training_is_killed_and_says_so(
     assert "Traceback" not in errors
     folder = RunFolder(only_run(runs))
     assert f"killed: {folder.path}" in errors
-    assert state(folder).status == "killed"
+    assert f"Go on with it: trainer --resume-from-checkpoint {folder.path}" in errors
+    [saved] = folder.checkpoints.iterdir()
+    now = state(folder)
+    assert now.status == "killed"
+    assert saved.name == f"checkpoint-step-{now.last_step:06d}.ckpt", "the step that was under way is the last"
     assert words in (folder.logs / "training.log").read_text()
+
+
+@pytest.mark.alone
+def test_a_second_signal_ends_at_once(tmp_path: Path, runs: Path) -> None:
+    """Also a step that takes for ever."""
+    process = started(tmp_path, "--max-steps", "100000", "--save-steps", "0", script=HANGING)
+    wait_for_steps(runs, process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    assert process.poll() is None, "the step is still under way"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    folder = RunFolder(only_run(runs))
+    assert f"killed: {folder.path}" in errors
+    assert "Go on" not in errors, "there is no checkpoint"
+    assert state(folder).status == "killed"
+
+
+HANGING = """
+import sys, time
+from trackhub_trainer import cli, module
+step = module.LoraModule.training_step
+def training_step(self, *rest):
+    loss = step(self, *rest)
+    time.sleep(3600)
+    return loss
+module.LoraModule.training_step = training_step
+cli.main(sys.argv[1:])
+"""
+
+
+def started(folder: Path, *arguments: str, script: str = "") -> subprocess.Popen[str]:
+    """The trainer, under way."""
+    argv = [*arguments, "--trackers", "csv", "--eval-limit", "5"]
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *argv] if script else command(*argv),
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+    )
 
 
 def wait_for_steps(runs: Path, process: subprocess.Popen[str]) -> None:
     """Until the training is under way."""
     end = time.monotonic() + 90
     while time.monotonic() < end and process.poll() is None:
-        if any("train/loss" in path.read_text() for path in runs.glob("*/journal/rank-0.jsonl")):
+        if any("train/lr" in path.read_text() for path in runs.glob("*/journal/rank-0.jsonl")):
             return
         time.sleep(0.1)
     pytest.fail("no step was logged")

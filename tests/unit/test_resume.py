@@ -155,7 +155,10 @@ def test_a_resume_replaces_the_supervisor_that_the_dead_training_left_behind(
         "import os, trackhub\n"
         "run = trackhub.start(trackers={'sick': {'hook': 'log_metrics', 'fault': 'away', 'times': 3}}, name='x')\n"
         "for step in range(5): run.log_metrics({'a': step}, step=step)\n"
-        "import time; time.sleep(1)\n"
+        "import time\n"
+        "from trackhub.delivery.receipt import supervisor_status\n"
+        "from trackhub.layout import RunFolder\n"
+        "while supervisor_status(RunFolder(run.path)) is None: time.sleep(0.05)\n"
         "os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)

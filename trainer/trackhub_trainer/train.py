@@ -25,12 +25,13 @@ from trackhub_trainer.encoding import Encoder
 from trackhub_trainer.evaluate import Accuracy, accuracy
 from trackhub_trainer.going_on import go_on
 from trackhub_trainer.keeping import STOPPED, Keeper
+from trackhub_trainer.last_checkpoint import StopAfterStep
 from trackhub_trainer.loading import loader
 from trackhub_trainer.model_card import Card
 from trackhub_trainer.module import LoraModule
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.progress import ShowProgress
-from trackhub_trainer.stopping import Terminated, interrupts_pass
+from trackhub_trainer.stopping import Stopping, Terminated, how_to_go_on
 from trackhub_trainer.tracking import TrackBatches
 from trackhub_trainer.validating import ValidateEvery, Validation
 from trackhub_trainer.watch import Watch
@@ -71,6 +72,7 @@ class Training:
         self.job = job
         self.console = console
         self._track: list[TrackBatches] = []
+        self._stopping = Stopping()
         self.machine = machine.choose(job.config)
         base, self.tokenizer = model.load(job.config.base_model, job.config.load_4bit)
         self.base = belonging.fingerprint(base)
@@ -139,16 +141,16 @@ class Training:
     def _ends(self, run: trackhub.Run) -> Iterator[None]:
         """Whatever ends the training early is in the log, and says where the run lies."""
         try:
-            with interrupts_pass():
+            with self._stopping:
                 yield
         except Terminated as stop:
             log.warning("stopped by SIGTERM")
-            stop.add_note(f"The run is marked as killed: {run.path}")
+            how_to_go_on(stop, run.path)
             run.finish("killed", "SIGTERM", timeout=0)
             raise
         except KeyboardInterrupt as stop:
             log.warning("stopped by Ctrl-C")
-            stop.add_note(f"The run is marked as killed: {run.path}")
+            how_to_go_on(stop, run.path)
             raise
         except BaseException as error:
             log.exception("the training failed")
@@ -181,7 +183,7 @@ class Training:
                 self.encoder,
                 questions,
                 COLLATE[self.job.config.batching],
-                lambda done: status.update(f"test accuracy {when}: {done}/{len(questions)}"),
+                self._stopping.noticing(lambda done: status.update(f"test accuracy {when}: {done}/{len(questions)}")),
             )
         run.log_metrics({"test/accuracy": found.value}, step=step)
         log.info("test accuracy %s: %s", when, found)
@@ -194,9 +196,10 @@ class Training:
         watch = Watch(_not_logged if ranks.rank() else run.log_metrics)
         module = LoraModule(self.model, job.schedule, job.config.weight_decay, watch.log, self._identity(run))
         keeper = self._keeper(run, watch)
+        stop = StopAfterStep(self._stopping, keeper)
         progress = [] if ranks.rank() else [ShowProgress(self.console, job.schedule)]
         self._track += [TrackBatches(run, job)] if job.config.track_batches else []
-        deciders = [*self._validation(watch), keeper, *self._early_stop(watch, keeper)]
+        deciders = [*self._validation(watch), keeper, *self._early_stop(watch, keeper), stop]
         trainer = self._trainer(run.path, [*self._track, *deciders, *progress])
         examples = self.encoder.examples(job.data.train)
         batches = loader(
@@ -213,7 +216,8 @@ class Training:
         if job.config.compile:
             self.model.compile(dynamic=True)  # in place: the names of the weights stay
         start = job.origin and job.origin.file
-        trainer.fit(module, batches, ckpt_path=start, weights_only=None if start is None else True)
+        with self._stopping.gently():
+            trainer.fit(module, batches, ckpt_path=start, weights_only=None if start is None else True)
         return int(trainer.global_step)
 
     def _validation(self, watch: Watch) -> list[ValidateEvery]:

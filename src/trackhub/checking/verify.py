@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -27,6 +28,7 @@ from trackhub.delivery.protocol import Orders
 from trackhub.delivery.receipt import delivering, receipts
 from trackhub.delivery.sync import one_by_one, orders_for
 from trackhub.errors import TrackhubError
+from trackhub.files import first_free
 from trackhub.journal.following import Follower
 from trackhub.journal.state import state
 from trackhub.layout import RunFolder
@@ -114,8 +116,9 @@ def verify(folder: RunFolder, name: str, plugin: object, copy: Copy) -> Verified
     except Rebuild as rebuild:
         made.problem = f"it does not hold what was delivered: {rebuild}"
     if before and not made.agrees:
-        path = str(folder.cursor(name))
-        made.mends = f"mv {quote(path)} {quote(path + '.old')}; trackhub sync {quote(str(folder.path))} --to {name}"
+        path = folder.cursor(name)
+        aside = first_free(path.with_name(f"{path.name}.old-{number}") for number in count(1))
+        made.mends = f"mv {quote(str(path))} {quote(str(aside))}; trackhub sync {quote(str(folder.path))} --to {name}"
     if _bytes(folder.cursor(name)) != before:
         raise TrackhubError("it was delivered to meanwhile: ask again when that has ended")
     return made
@@ -167,12 +170,12 @@ class Verification:
 def _groups(counts: Counter[str]) -> Iterator[list[str]]:
     keys: list[str] = []
     points = 0
-    for key, count in counts.items():
-        if keys and points + count > AT_ONCE:
+    for key, many in counts.items():
+        if keys and points + many > AT_ONCE:
             yield keys
             keys, points = [], 0
         keys.append(key)
-        points += count
+        points += many
     if keys:
         yield keys
 
