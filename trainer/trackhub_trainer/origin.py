@@ -33,6 +33,12 @@ class Origin:
     file: Path
     passed_over: tuple[str, ...] = ()
 
+    @property
+    def step(self) -> int:
+        """The checkpoint's step by its name; 0 for a name that tells none."""
+        found = _NAME.fullmatch(self.file.name)
+        return int(found[1]) if found else 0
+
 
 def find(given: str, runs: Path, name: str) -> Origin | None:
     """The run and checkpoint that the user means; None if ``auto`` finds nothing to go on with.

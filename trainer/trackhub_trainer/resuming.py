@@ -64,6 +64,10 @@ def _as_in(origin: Origin, request: Request) -> Request:
         if not _same(anew[name], recorded.get(name, FIELDS[name].default)):
             problems.append(_fixed(name, anew[name], recorded.get(name), origin))
     free = {name: value for name, value in anew.items() if name in FREE}
+    if (free.get("max_steps") or origin.step) < origin.step:
+        problems.append(
+            f"--max-steps {free.pop('max_steps')} is less than the {origin.step} steps that {origin.file} has behind it"
+        )
     values = {**_without_stale(recorded, chosen, free), **free}
     given = (frozenset(recorded) - chosen) | frozenset(free)
     whole = (*request.problems, *problems)
