@@ -119,3 +119,13 @@ def test_source_hub_without_a_data_set_of_that_name() -> None:
     """The sample ships with the trainer, and is nowhere else."""
     _, _, [problem] = choosing.read(Config(source="hub"))
     assert "--source hub has no sample" in problem
+
+
+def test_what_is_measured_of_a_file_depends_on_who_names_it(tmp_path: Path) -> None:
+    """The user means the file itself; a run was trained on it, and is measured on the test file beside."""
+    train = write(tmp_path / "my_train.jsonl", line())
+    test = write(tmp_path / "my_test.jsonl", line(), line())
+    config = Config(dataset=train)
+    assert str(choosing.to_measure(config, as_given=True)[1].where) == train
+    assert str(choosing.to_measure(config, as_given=False)[1].where) == test
+    assert str(choosing.to_measure(Config(test_file=test), as_given=False)[1].where) == test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from trackhub_trainer import sources
+from rich.console import Console
+from trackhub_trainer import evaluating, sources
 from trackhub_trainer.batches import flat
 from trackhub_trainer.data import Question
 from trackhub_trainer.encoding import Encoder
+from trackhub_trainer.eval_options import read
 from trackhub_trainer.evaluate import accuracy
 from trackhub_trainer.tasks import TASKS
 from trainer_help import command, only_run
@@ -152,3 +155,17 @@ def test_the_config_of_the_run_runs_it_again(folder: Path, tmp_path: Path) -> No
     repeated = only_run(tmp_path)
     assert rows(repeated, "train/loss") == rows(folder, "train/loss")
     assert not (repeated / "checkpoints").exists()
+
+
+def test_the_run_and_its_checkpoints_can_be_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the run's own data unless others are named; what is measured is what was logged."""
+    for target, step in ((folder, STEPS), (folder / "checkpoints" / "checkpoint-step-060.ckpt", STEPS)):
+        evaluating.run(read([str(target), "--json"]), Console())
+        found = {row["metric"]: row for row in json.loads(capsys.readouterr().out)}
+        assert found["accuracy"]["value"] == pytest.approx(rows(folder, "test/accuracy")[step])
+        assert found["accuracy"]["model"].startswith(folder.name)
+        assert found.keys() == {"accuracy", "cloze_acc", "cloze_acc_norm"}
+    arguments = [folder.name, "--runs-dir", f"{folder.parent}", "--measure", "own", "--limit", "5", "--json"]
+    evaluating.run(read(arguments), Console())
+    [row] = json.loads(capsys.readouterr().out)
+    assert row["questions"] == 5

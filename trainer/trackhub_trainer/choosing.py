@@ -9,8 +9,9 @@ from pathlib import Path
 
 from trackhub_trainer import hub, sources
 from trackhub_trainer.config import Config
-from trackhub_trainer.data import Data
+from trackhub_trainer.data import Data, Split
 from trackhub_trainer.lines import entries, parsed
+from trackhub_trainer.sources import Reader
 from trackhub_trainer.tasks import TASKS, Task
 
 SPLITS = ("train", "validation", "test")
@@ -29,6 +30,28 @@ def read(config: Config) -> tuple[Task | None, Data | None, list[str]]:
     data_dir = Path(config.data_dir).expanduser()
     found, problems = sources.read(task, data_dir, config.source, given, config.skip_bad_lines)
     return task, found, problems or _unmeasured(config, found)
+
+
+def to_measure(config: Config, as_given: bool) -> tuple[Task | None, Split, list[str]]:
+    """(the data set, the questions that it is measured on, what is wrong with them); nothing else is read.
+
+    Args:
+        config: the settings.
+        as_given: a file as data set is what is measured; else it was trained on, and its siblings are measured.
+    """
+    given = _given(config)
+    if as_given and _is_file(config.dataset):
+        given = {"test": given["train"]}
+    task = TASKS.get(config.dataset) or (_own(Path(config.dataset).expanduser()) if _is_file(config.dataset) else None)
+    if task is None:
+        return None, Split(Path()), [_unknown(config.dataset)]
+    if config.source == "hub" and (wrong := hub.problems(task)):
+        return task, Split(Path()), wrong
+    on_hub = config.source == "hub"
+    reader = Reader(task, Path(config.data_dir).expanduser(), on_hub, given, config.skip_bad_lines)
+    has_test = reader.has("test") and (task.labelled_test or "test" in given)
+    found = reader.split("validation" if not has_test and reader.has("validation") else "test")
+    return task, found, reader.missing() or reader.problems
 
 
 def name_of(file: Path) -> str:

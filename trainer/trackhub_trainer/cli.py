@@ -1,4 +1,4 @@
-"""`trainer`: exit code 0 when done, 1 when the training failed, 2 for the user's mistakes, 130 and 143 when stopped."""
+"""`trainer`, `trainer eval`: exit code 0 when done, 1 when it failed, 2 for mistakes, 130 and 143 when stopped."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import replace
 from logging.handlers import MemoryHandler
 
 from trackhub import ranks
-from trackhub_trainer import dotenv_file, machine
+from trackhub_trainer import dotenv_file, eval_options, machine
 from trackhub_trainer import request as requests
+from trackhub_trainer.eval_options import EvalRequest
 from trackhub_trainer.request import Request
 
 
@@ -22,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str]) -> int:
     """Do what the command line asks for; the exit code."""
     wrong = dotenv_file.read()
-    request = requests.read(argv)
+    command, words = (argv[0], argv[1:]) if argv[:1] and argv[0] in ("train", "eval") else ("train", argv)
+    request: Request | EvalRequest = eval_options.read(words) if command == "eval" else requests.read(words)
     request = replace(request, problems=(*wrong, *request.problems))
     from trackhub.errors import ConfigError
     from trackhub_trainer import installed, quiet
@@ -32,15 +34,26 @@ def run(argv: Sequence[str]) -> int:
         if missing := installed.problems(request.config.base_model):
             raise ConfigError(*request.problems, *missing)
         with sigterm_raises():
+            if isinstance(request, EvalRequest):
+                return _measure(request)
             return _work(request, quiet.hush())
     except ConfigError as error:
-        return _mistakes(request, error)
+        return _mistakes(request.debug, error)
     except Terminated as stop:
         return _with_notes("stopped by SIGTERM", stop, 143)
     except KeyboardInterrupt as stop:
         return _with_notes("stopped by Ctrl-C", stop, 130)
     except Exception as error:  # noqa: BLE001 - the user gets one line, the log has the rest
-        return _failure(request, error)
+        return _failure("the evaluation" if command == "eval" else "the training", request.debug, error)
+
+
+def _measure(request: EvalRequest) -> int:
+    from trackhub.showing.console import console
+    from trackhub_trainer import evaluating, quiet
+
+    quiet.hush()
+    evaluating.run(request, console)
+    return 0
 
 
 def _work(request: Request, waiting: MemoryHandler) -> int:
@@ -70,9 +83,9 @@ def _work(request: Request, waiting: MemoryHandler) -> int:
     return 0
 
 
-def _mistakes(request: Request, error: BaseException) -> int:
+def _mistakes(debug: bool, error: BaseException) -> int:
     """Every problem on a line of its own."""
-    if request.debug:
+    if debug:
         traceback.print_exception(error)
     if ranks.rank() and machine.launched():  # every rank has the same mistakes, and rank 0 tells them
         return 2
@@ -82,11 +95,11 @@ def _mistakes(request: Request, error: BaseException) -> int:
     return 2
 
 
-def _failure(request: Request, error: Exception) -> int:
-    if request.debug:
+def _failure(what: str, debug: bool, error: Exception) -> int:
+    if debug:
         raise error
     first = next(iter(str(error).splitlines()), "")
-    return _with_notes(f"the training failed: {type(error).__name__}: {first}", error, 1)
+    return _with_notes(f"{what} failed: {type(error).__name__}: {first}", error, 1)
 
 
 def _with_notes(text: str, error: BaseException, code: int) -> int:

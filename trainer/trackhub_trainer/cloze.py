@@ -21,6 +21,8 @@ from trackhub_trainer.rows import PASSAGE, Row
 from trackhub_trainer.scoring import scores
 from trackhub_trainer.tasks import Task
 
+UNLIMITED = 10**9
+"""Tokenizers that know no length say something larger."""
 LABEL = re.compile(r"^\s*\w{1,2}: ?")
 """What stands before an option in a line."""
 
@@ -84,6 +86,15 @@ def likelihoods(
 ) -> list[list[float]]:
     """The log-likelihood of each option of each question."""
     return scores(model, [[encoder.continued(*pair) for pair in each.pairs] for each in asked], collate, seen)
+
+
+def reach(model: Any, tokenizer: Any) -> int:
+    """The tokens that a model can read, as lm-evaluation-harness finds them."""
+    settings = model.config.get_text_config()
+    names = ("n_positions", "max_position_embeddings", "n_ctx")
+    found = next((getattr(settings, name) for name in names if getattr(settings, name, None)), None)
+    told = getattr(tokenizer, "model_max_length", None) or UNLIMITED
+    return int(found or (told if told < UNLIMITED else 2048))
 
 
 def ask(task: Task, question: Question) -> Cloze:

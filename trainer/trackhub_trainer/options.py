@@ -23,7 +23,7 @@ def parser() -> Parser:
     whole = Parser(
         prog="trainer",
         description="Fine-tune a language model on multiple-choice questions with LoRA; every step goes to trackers.",
-        epilog="Without options: a tiny model on a sample data set, offline, in seconds.",
+        epilog="Without options: a tiny model on a sample data set, offline, in seconds. `trainer eval` measures.",
         allow_abbrev=False,
     )
     whole.add_argument("--config", metavar="FILE", help="YAML with settings, or the config.yaml of an earlier run")
@@ -37,13 +37,13 @@ def parser() -> Parser:
     for title, names in GROUPS.items():
         group = whole.add_argument_group(title)
         for name in names:
-            _add(group, FIELDS[name])
+            add(group, FIELDS[name])
     return whole
 
 
 def parse(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """(what was given by name, words that were not understood)."""
-    arguments, unknown = parser().parse_known_args([_dashed(word) for word in argv])
+    arguments, unknown = parser().parse_known_args([dashed(word) for word in argv])
     return vars(arguments), unknown
 
 
@@ -52,7 +52,7 @@ def names() -> list[str]:
     return [option for action in parser()._actions for option in action.option_strings]
 
 
-def _add(group: argparse._ArgumentGroup, entry: Field[Any]) -> None:
+def add(group: argparse._ArgumentGroup, entry: Field[Any]) -> None:
     """The option of a setting; one that is not given leaves no trace."""
     flags = [f"--{entry.name.replace('_', '-')}", *(["--bs"] if entry.name == "batch_size" else [])]
     default = "" if entry.default in (None, ()) else f" (default: {_shown(entry.default)})"
@@ -77,7 +77,7 @@ def _shown(default: Any) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
-def _dashed(word: str) -> str:
+def dashed(word: str) -> str:
     """``--max_steps=3`` as ``--max-steps=3``; values stay as they are."""
     name, equals, value = word.partition("=")
     return name.replace("_", "-") + equals + value if word.startswith("--") else word

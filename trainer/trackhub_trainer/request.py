@@ -61,9 +61,9 @@ def read(argv: Sequence[str]) -> Request:
     below = _without_stale(below, here)
     raw = {f"{name} in {path}": (name, value) for name, value in below.items() if name not in here}
     raw |= {f"--{name.replace('_', '-')}": (name, value) for name, value in here.items()}
-    values, problems = _parsed(raw)
+    values, problems = parsed(raw)
     given = frozenset(values) - (chosen - frozenset(here))
-    problems = [*map(_unknown_option, unknown), *wrong, *problems]
+    problems = [*(unknown_option(word, options.names()) for word in unknown), *wrong, *problems]
     return Request(Config(**values), given, tuple(problems), dry_run, debug, resume)
 
 
@@ -74,7 +74,7 @@ def _without_stale(below: Mapping[str, Any], here: Mapping[str, Any]) -> dict[st
     return {name: value for name, value in below.items() if name not in stale | set(config_file.RECORDED)}
 
 
-def _parsed(raw: Mapping[str, tuple[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+def parsed(raw: Mapping[str, tuple[str, Any]]) -> tuple[dict[str, Any], list[str]]:
     """(values by setting, problems) of raw values by what the user knows them as."""
     values, problems = {}, []
     for label, (name, value) in raw.items():
@@ -88,13 +88,14 @@ def _parsed(raw: Mapping[str, tuple[str, Any]]) -> tuple[dict[str, Any], list[st
     return values, problems
 
 
-def _unknown_option(word: str) -> str:
+def unknown_option(word: str, known: Sequence[str], program: str = "trainer") -> str:
+    """What is said about a word that is no option of `known`."""
     if not word.startswith("-"):
-        return f"{word}: not understood; an option begins with --. See: trainer --help"
+        return f"{word}: not understood; an option begins with --. See: {program} --help"
     name = word.partition("=")[0]
-    return f"{name}: no such option.{_close(name, options.names())}"
+    return f"{name}: no such option.{_close(name, known, program)}"
 
 
-def _close(name: str, known: Iterable[str]) -> str:
+def _close(name: str, known: Iterable[str], program: str = "trainer") -> str:
     found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f" Close matches: {', '.join(found)}." if found else " See: trainer --help"
+    return f" Close matches: {', '.join(found)}." if found else f" See: {program} --help"

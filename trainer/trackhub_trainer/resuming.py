@@ -58,7 +58,7 @@ def continued(request: Request, name: str) -> Request:
 
 
 def _as_in(origin: Origin, request: Request) -> Request:
-    recorded, chosen, problems = _recorded(origin.run)
+    recorded, chosen, problems = recorded_in(origin.run)
     anew = {name: getattr(request.config, name) for name in request.given}
     for name in sorted(anew.keys() - FREE):
         if not _same(anew[name], recorded.get(name, FIELDS[name].default)):
@@ -75,7 +75,7 @@ def _as_in(origin: Origin, request: Request) -> Request:
     return replace(request, config=Config(**values), given=given, origin=origin, problems=whole, notes=notes)
 
 
-def _recorded(run: Path) -> tuple[dict[str, Any], frozenset[str], list[str]]:
+def recorded_in(run: Path) -> tuple[dict[str, Any], frozenset[str], list[str]]:
     """(settings, those that the run chose itself, problems), from the journal: config.yaml is written after it."""
     from trackhub.journal.params import params
 

@@ -90,7 +90,7 @@ class Reader:
         train, name = self._given.get("train"), self._task.name
         if train is not None and train.exists() and not any(map(self.has, ("validation", "test"))):
             return [f"no questions to measure on for {train}: --test-file FILE names them"]
-        if self._on_hub or train is not None or self._folder.is_dir():
+        if self._on_hub or train is not None or "test" in self._given or self._folder.is_dir():
             return []
         wanted = f"DIR/{name}/{name}_train_formatted.jsonl"
         return [f"no folder {self._folder}: --data-dir DIR names the folder that holds {wanted}"]
