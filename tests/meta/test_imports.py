@@ -44,7 +44,11 @@ def test_starting_a_run_loads_no_sdk_and_nothing_that_is_the_supervisor_s_work()
     assert not found & (SDKS | {"yaml", "psutil", "rich", "trackhub_csv", "trackhub_swanlab"})
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["trackers"], ["trackers", "swanlab"], ["runs"], ["sync"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["trackers"], ["trackers", "swanlab"], ["runs"], ["sync"], ["lineage", "nothing"]],
+    ids=str,
+)
 def test_no_command_imports_an_sdk_or_torch(arguments: list[str]) -> None:
     assert not of_command(*arguments) & SDKS
 

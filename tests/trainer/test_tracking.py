@@ -12,10 +12,11 @@ import pytest
 from rich.console import Console
 from trackhub_trainer import loading, module, preparing, request
 from trackhub_trainer.batches import Batch
+from trackhub_trainer.config import Config
 from trackhub_trainer.encoding import Encoded, Encoder
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.quiet import hush
-from trackhub_trainer.schedule import Schedule
+from trackhub_trainer.schedule import settle
 from trackhub_trainer.tracking import TrackBatches
 from trackhub_trainer.train import Training
 from trainer_fit import LIGHTNING
@@ -119,6 +120,10 @@ def test_the_journal_holds_the_lines_that_the_model_saw(
     assert [one["id"] for one in files[0]["samples"]] == [id_of(wanted, line) for line in batches[0]]
     mapping = json.loads((folder / "logs" / "checkpoint_mapping_arc-challenge.json").read_text())
     assert mapping["checkpoint_5"]["batch_range"] == {"start_step": 0, "end_step": 4}
+    known = law.of_run(RunFolder(folder))
+    assert known is not None
+    assert (known.data_file, known.changed()) == (f"{wanted.data.train_file}", False)
+    assert known.sha256 == law.digest(wanted.data.train_file), "kept, not redacted"
     with pytest.raises(SystemExit) as end:
         main(["lineage", f"{folder}", "--verify"])
     assert (end.value.code, "true: 7 steps, 28 lines used" in capsys.readouterr().out) == (0, True)
@@ -171,17 +176,29 @@ def test_without_tracking_nothing_is_kept(data_dir: Path, runs: Path) -> None:
 
 
 @pytest.mark.parametrize(("workers", "accumulate", "ranks"), [(0, 1, 1), (2, 2, 1), (0, 2, 3), (2, 1, 2)])
-def test_the_loader_yields_what_the_law_says(workers: int, accumulate: int, ranks: int) -> None:
-    """Read ahead by workers or not, divided or not, from the first step or from a later one."""
-    examples = [Encoded((number + 1, 0), 1) for number in range(QUESTIONS)]
-    schedule = Schedule(5, 2, accumulate, ranks, 1, 5, 0, 1e-4, 1e-5, 0)
+@pytest.mark.parametrize("batching", ["flat", "bucketed"])
+def test_the_loader_yields_what_the_law_says(workers: int, accumulate: int, ranks: int, batching: str) -> None:
+    """Read ahead by workers or not, divided or not, from the first step or from a later one; in buckets by length."""
+    examples = [Encoded((number + 1, *[0] * (number % 4), 0), 1) for number in range(QUESTIONS)]
+    steps = settle(Config(max_steps=5, batch_size=2, accumulate=accumulate, devices=ranks), QUESTIONS)
     known = law.Law(seed=3, per_step=2 * accumulate * ranks, lines=f"0-{QUESTIONS - 1}")
     for done in (0, 3):
         for rank in range(ranks):
             shown = {"done": lambda done=done: done, "rank": lambda rank=rank: rank, "workers": workers}
-            passes = [part.batch for part in loading.loader(examples, schedule, 3, "flat", **shown)]
-            found = [tokens[0] - 1 for batch in passes for tokens in sequences(batch)]
-            assert found == [line for step in range(done + 1, 6) for line, _ in known.share(step, rank, ranks)]
+            passes = [part.batch for part in loading.loader(examples, steps, 3, batching, **shown)]
+            found = [line for batch in passes for line in first_tokens(batch, batching)]
+            shares = [[line for line, _ in known.share(step, rank, ranks)] for step in range(done + 1, 6)]
+            if batching == "bucketed":
+                shares = [
+                    sorted(share, key=lambda line: (len(examples[line].ids), share.index(line))) for share in shares
+                ]
+            assert found == [line for share in shares for line in share]
+
+
+def first_tokens(batch: Batch, batching: str) -> list[int]:
+    """What each question begins with, which is its line and 1."""
+    first = [tokens[0] for tokens in sequences(batch)] if batching == "flat" else batch.input_ids[:, 0].tolist()
+    return [int(token) - 1 for token in first]
 
 
 def test_a_disk_that_refuses_does_not_end_the_training(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

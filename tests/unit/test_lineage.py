@@ -250,6 +250,23 @@ def test_every_step_is_looked_at(tmp_path: Path, step: int) -> None:
     assert found.step == step
 
 
+@pytest.mark.parametrize("kept", [{"seed": 1}, "mine", {"of": "somebody"}], ids=str)
+def test_something_else_of_that_name_is_no_law(tmp_path: Path, kept: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = SomeJournal(tmp_path / "r")
+    journal.params({law.KEY: kept})
+    journal.batch([1], 1)
+    code, _, err = command(capsys, str(journal.folder.path), "--verify")
+    assert (code, "there is nothing to compare" in err) == (2, True)
+    assert answer(capsys, str(journal.folder.path), "--line", "1")[0]["step"] == 1
+
+
+def test_the_order_of_a_newer_version_is_not_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = some_run(tmp_path / "r")
+    journal.params({law.KEY: {**msgspec.structs.asdict(LAW), "order": 2}})
+    code, _, err = command(capsys, str(journal.folder.path), "--verify")
+    assert (code, "by a newer trackhub" in err) == (2, True)
+
+
 def test_the_last_steps_of_a_checkpoint_cannot_be_left_out(tmp_path: Path) -> None:
     journal = some_run(tmp_path / "r", steps=7, saved=(3,))
     journal.checkpoint(8)

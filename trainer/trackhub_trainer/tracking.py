@@ -63,6 +63,10 @@ class TrackBatches(Callback):  # type: ignore[misc]
         if self._file is not None:
             self._append(self._file, step, parts if trainer.world_size == 1 else self._law.by_epoch(step))
 
+    def on_train_end(self, trainer: Trainer, *_: Any) -> None:
+        """Once the last batch of every rank is in the journal, rank 0 may read it."""
+        trainer.strategy.barrier("lineage")
+
     def _append(self, file: BinaryIO, step: int, parts: list[tuple[int, list[int]]]) -> None:
         """One line for the whole step, of all ranks, for whoever follows the file."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import file_digest
 from itertools import pairwise
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from trackhub.errors import ConfigError
 from trackhub.journal.params import params
 from trackhub.layout import RunFolder
 from trackhub.lineage import order
@@ -64,13 +65,20 @@ class Law(msgspec.Struct, frozen=True, dict=True):
 
 
 def of_run(folder: RunFolder) -> Law | None:
-    """The law of a run; None if its configuration holds none.
+    """The law of a run; None if its configuration holds none, or something else of that name.
 
     Raises:
-        msgspec.ValidationError: it holds something else.
+        ConfigError: it is of a later version.
     """
-    found = params(folder).get(KEY)
-    return msgspec.convert(found, Law) if isinstance(found, Mapping) else None
+    try:
+        found = msgspec.convert(params(folder).get(KEY), Law)
+    except msgspec.ValidationError:
+        return None
+    if found.order > VERSION:
+        raise ConfigError(
+            f"the data of run {folder.path.name} were ordered by a newer trackhub: pip install --upgrade trackhub-ml"
+        )
+    return found
 
 
 def record(seed: int, per_step: int, lines: Sequence[int], data_file: Path | str) -> dict[str, Any]:
