@@ -34,6 +34,7 @@ bench: $(VENV)/installed
 	$(VENV)/bin/python bench/start_up.py
 	$(VENV)/bin/python bench/politeness.py
 	$(VENV)/bin/python bench/six_trackers.py
+	$(VENV)/bin/python bench/trainer.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

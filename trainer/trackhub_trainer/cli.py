@@ -61,7 +61,8 @@ def _work(request: Request, waiting: MemoryHandler) -> int:
     from trackhub_trainer import quiet, several
 
     console.quiet = ranks.rank() > 0
-    jobs = several.prepared(request)
+    with console.status("checking, and loading the libraries"):
+        jobs = several.prepared(request)
     quiet.hush_libraries()
     if request.dry_run:
         from trackhub_trainer.plan import plan
