@@ -79,7 +79,13 @@ def test_the_card_is_one_that_the_hub_reads(tmp_path: Path, card: Card) -> None:
     assert "base_model" not in read_back.data.to_dict(), "the hub takes nothing but names on the hub"
     [result] = read_back.data.eval_results or []
     assert (result.dataset_name, result.metric_type, result.metric_value) == ("sample", "accuracy", 0.9)
-    for words in ("3 steps of 8 questions saw 24 of", "test/accuracy | 0.9 ", "train/loss | 0.25 | 0.2 | 3 ", "peft"):
+    for words in (
+        "3 steps of 8 questions saw 24 of",
+        "test/accuracy | 0.9 ",
+        "train/loss | 0.25 | 0.2 | 3 ",
+        "peft",
+        "trackhub lineage",
+    ):
         assert words in read_back.text
     assert "system/" not in read_back.text
 

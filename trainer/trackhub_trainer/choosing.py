@@ -62,9 +62,14 @@ def name_of(file: Path) -> str:
     return name or file.stem
 
 
+def given_name(config: Config) -> str | None:
+    """The name that the user gave; None if they gave none."""
+    return config.name or os.environ.get("EXPERIMENT_NAME") or None
+
+
 def run_name(config: Config) -> str:
     """What the run is called, or else runs of this data set; a run's folder carries the time behind it."""
-    if given := config.name or os.environ.get("EXPERIMENT_NAME"):
+    if given := given_name(config):
         return given
     name = name_of(Path(config.dataset)) if _is_file(config.dataset) else config.dataset
     return f"{name}_lora"

@@ -105,13 +105,15 @@ class Card:
         yield "- prompt: `Question: ...`, the options, `Answer:`; the loss is on the answer only"
 
     def _lineage(self) -> Iterator[str]:
+        """Exact without the log: the questions of the steps are a stretch of the stream that `order` states."""
         steps, questions = self._job.schedule, len(self._job.data.train)
         places = steps.max_steps * steps.per_step
         yield (
             f"{steps.max_steps} steps of {steps.per_step} questions saw {min(places, questions)} of the {questions} "
-            f"questions, each {places / questions:.2f} times on average. Which line of the file went into which step "
-            "follows from the seed and is kept with the run."
+            f"questions, each {places / questions:.2f} times on average; the order follows from the seed."
         )
+        if self._job.config.track_batches:
+            yield "`trackhub lineage RUN` tells which line of the file went into which step and checkpoint."
 
     def _table(self) -> Iterator[str]:
         yield "| metric | last | min | max |"

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from trackhub.errors import ConfigError
 from trackhub_trainer import quiet
+from trackhub_trainer.choosing import given_name
 from trackhub_trainer.preparing import Job, prepare
 from trackhub_trainer.request import Request
 
@@ -60,7 +61,8 @@ def _parts(request: Request) -> list[Request]:
         return [request]
     config = request.config
     group = config.group or f"{'+'.join(wanted)}_{datetime.now().astimezone():%Y%m%d_%H%M%S}"
-    named = {name: f"{config.name}_{name}" if config.name else None for name in wanted}
+    given = given_name(config)
+    named = {name: f"{given}_{name}" if given else None for name in wanted}
     each = [replace(config, dataset=name, group=group, name=named[name]) for name in wanted]
     return [replace(request, config=one) for one in each]
 

@@ -21,8 +21,9 @@ def show(console: Console, job: Job, outcome: Outcome) -> None:
     console.print(_accuracy(job, outcome))
     console.print()
     console.print(_places(outcome))
-    console.print()
-    console.print(receipt_table(outcome.run.receipts(), title="what the trackers have confirmed, in events"))
+    if receipts := outcome.run.receipts():
+        console.print()
+        console.print(receipt_table(receipts, title="what the trackers have confirmed, in events"))
 
 
 def show_all(console: Console, results: Sequence[Result]) -> None:

@@ -74,7 +74,8 @@ class Training:
         self._track: list[TrackBatches] = []
         self._stopping = Stopping()
         self.machine = machine.choose(job.config)
-        base, self.tokenizer = model.load(job.config.base_model, job.config.load_4bit)
+        with console.status(f"loading {job.config.base_model}"):
+            base, self.tokenizer = model.load(job.config.base_model, job.config.load_4bit)
         self.base = belonging.fingerprint(base)
         torch.manual_seed(job.config.seed)
         self.model = model.with_adapter(base, job.config)
