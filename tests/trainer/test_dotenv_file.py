@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from trackhub_trainer import dotenv_file
+from trackhub_trainer import dotenv_file, several
 from trackhub_trainer.preparing import prepare
 from trackhub_trainer.request import read
+from trainer_help import line, write_lines
 
 
 @pytest.fixture
@@ -57,3 +58,10 @@ def test_the_name_is_given_or_that_of_the_environment_or_of_the_data_set(file: P
     job = prepare(read(["--config", str(settings)]))
     assert (job.run_name, job.config.notes, job.config.tags) == ("from-file", "a try", ("a", "b"))
     assert prepare(read(["--config", str(settings), "--name", "given"])).run_name == "given"
+
+
+def test_several_data_sets_have_a_name_each(file: Path) -> None:
+    os.environ["EXPERIMENT_NAME"] = "mine"
+    write_lines(file.parent / "data", "arc-easy", train=[line(dataset="arc-easy")], test=[line(dataset="arc-easy")])
+    request = read(["--dataset", "sample,arc-easy", "--data-dir", "data", "--trackers", "none"])
+    assert [job.run_name for job in several.prepared(request)] == ["mine_sample", "mine_arc-easy"]
