@@ -129,3 +129,12 @@ def test_what_is_measured_of_a_file_depends_on_who_names_it(tmp_path: Path) -> N
     assert str(choosing.to_measure(config, as_given=True)[1].where) == train
     assert str(choosing.to_measure(config, as_given=False)[1].where) == test
     assert str(choosing.to_measure(Config(test_file=test), as_given=False)[1].where) == test
+
+
+def test_what_lm_eval_could_not_ask_is_told_before_training(tmp_path: Path) -> None:
+    """Only where its accuracies are wanted."""
+    rows = [line(input="No blank.", options=["Ann", "Eve"], target="2")]
+    folder = str(write_lines(tmp_path, "winogrande", train=rows, validation=rows))
+    chosen(dataset="winogrande", data_dir=folder)
+    _, _, [problem] = choosing.read(Config(dataset="winogrande", data_dir=folder, cloze=True))
+    assert "line 1: `input` holds no _ for the name (leave --cloze out)" in problem

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lm_eval_numbers import NUMBERS
 from lm_eval_rows import MAKERS, rows
-from trackhub_trainer import cloze, model, sources
+from trackhub_trainer import cloze_accuracy, model, sources
 from trackhub_trainer.batches import COLLATE, flat
 from trackhub_trainer.cloze import Cloze, ask
 from trackhub_trainer.data import Question, question
@@ -50,11 +50,11 @@ def test_every_likelihood_is_lm_evals_and_so_is_every_verdict(
 
 def compare(base: Any, tokenizer: Any, questions: list[Cloze], wanted: list[Any], batching: str = "flat") -> None:
     encoder = Encoder(tokenizer, 512)
-    found = cloze.likelihoods(base, encoder, questions, COLLATE[batching], lambda _: None)
+    found = cloze_accuracy.likelihoods(base, encoder, questions, COLLATE[batching], lambda _: None)
     assert len(found) == len(wanted) == len(questions)
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours == pytest.approx(theirs["likelihoods"], abs=TOLERANCE)
-    measured = cloze.measure(base, encoder, questions, COLLATE[batching], lambda _: None)
+    measured = cloze_accuracy.measure(base, encoder, questions, COLLATE[batching], lambda _: None)
     assert measured.acc.right == sum(each["acc"] for each in wanted)
     norms = [each["acc_norm"] for each in wanted]
     assert (measured.acc_norm is None) is (norms[0] is None)
@@ -118,7 +118,7 @@ def test_a_hellaswag_line_has_no_activity_and_says_so(base: Any, tokenizer: Any)
     """The table tells how many questions that concerns."""
     row = line(input="A man runs. he", options=["falls.", "flies.", "sings.", "melts."], target=None, target_idx=2)
     found = ask(TASKS["hellaswag"], question(TASKS["hellaswag"], 0, row))
-    measured = cloze.measure(base, Encoder(tokenizer, 512), [found, found], flat, lambda _: None)
+    measured = cloze_accuracy.measure(base, Encoder(tokenizer, 512), [found, found], flat, lambda _: None)
     assert measured.lost == {"the activity is not in the lines": 2}
 
 

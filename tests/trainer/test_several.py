@@ -36,7 +36,7 @@ def test_one_after_another_in_one_group_and_one_that_fails_stops_no_other(tmp_pa
     for name in ("arc-challenge", "arc-easy"):
         write_lines(tmp_path / "data", name, train=[line(dataset=name)] * 4, test=[line(dataset=name)])
     arguments = ["--dataset", "arc-challenge,arc-easy,sample", "--data-dir", "data", "--max-steps", "2"]
-    arguments += ["--eval-limit", "4", "--trackers", "csv", "--save-steps", "0"]
+    arguments += ["--eval-limit", "4", "--cloze", "--trackers", "csv", "--save-steps", "0"]
     done = subprocess.run(
         [sys.executable, "-c", BREAKS, *arguments],
         cwd=tmp_path,
@@ -61,6 +61,8 @@ def test_one_after_another_in_one_group_and_one_that_fails_stops_no_other(tmp_pa
     log = (found["sample"].logs / "training.log").read_text()
     assert "No space left" not in log
     assert "step 2/2" in log
+    for name in ("test/cloze_acc", "test/cloze_acc_norm"):
+        assert all(journal.count(f'"{name}"') == 2 for journal in journals), "before and after"
     assert "2 of 3 data sets trained" in done.stdout
     assert "arc-easy failed: OSError: [Errno 28] No space left on device" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -109,6 +109,7 @@ def test_ranks_share_the_questions(tiny: Any, encoder: Encoder, questions: tuple
     ("settings", "words"),
     [
         ({"eval_every": 5}, "--eval-every wants validation questions"),
+        ({"early_stop": "val/accuracy:3"}, "--early-stop val/accuracy:3 goes by a metric that nothing measures"),
         ({"save": ("last:2", "best:3@val/loss")}, "--save best:3@val/loss goes by a metric that nothing measures"),
     ],
 )

@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from trackhub_trainer import hub, sources
+from trackhub_trainer import cloze, hub, sources
 from trackhub_trainer.config import Config
 from trackhub_trainer.data import Data, Split
 from trackhub_trainer.lines import entries, parsed
@@ -29,7 +29,7 @@ def read(config: Config) -> tuple[Task | None, Data | None, list[str]]:
         return task, None, wrong
     data_dir = Path(config.data_dir).expanduser()
     found, problems = sources.read(task, data_dir, config.source, given, config.skip_bad_lines)
-    return task, found, problems or _unmeasured(config, found)
+    return task, found, problems or [*_unmeasured(config, found), *(_unasked(config, task, found))]
 
 
 def to_measure(config: Config, as_given: bool) -> tuple[Task | None, Split, list[str]]:
@@ -79,10 +79,18 @@ def _unmeasured(config: Config, found: Data) -> list[str]:
     """What ``--eval-every`` lacks, and what lacks it."""
     if config.eval_every and not found.validation:
         return ["--eval-every wants validation questions, and there are none: --validation-file FILE names them"]
-    deciding = next((text for text in config.save if "@val/" in text), None)
-    if deciding and not config.eval_every:
-        return [f"--save {deciding} goes by a metric that nothing measures: give --eval-every N too"]
-    return []
+    deciding = [f"--save {text}" for text in config.save if "@val/" in text]
+    deciding += [f"--early-stop {config.early_stop}"] if (config.early_stop or "").startswith("val/") else []
+    if config.eval_every:
+        return []
+    return [f"{option} goes by a metric that nothing measures: give --eval-every N too" for option in deciding]
+
+
+def _unasked(config: Config, task: Task, found: Data) -> list[str]:
+    """Test questions that lm-evaluation-harness could not ask."""
+    if not config.cloze:
+        return []
+    return cloze.problems(task, Split(found.test_file, found.test[: config.eval_limit or None]), "leave --cloze out")
 
 
 def _given(config: Config) -> dict[str, Path]:

@@ -1,8 +1,7 @@
-"""Accuracy as lm-evaluation-harness measures it: the options are not listed, each is scored as the question's end.
+"""Questions as lm-evaluation-harness asks them: the options are not listed, each is scored as the question's end.
 
-`acc` takes the option with the largest log-likelihood; `acc_norm` divides it by the option's length in characters
-first. Prompts and choices are those of its tasks arc_easy, arc_challenge, openbookqa, piqa, hellaswag, boolq and
-winogrande (version 0.4.13, without examples), and so are the seams between the tokens of context and choice.
+Prompts and choices are those of its tasks arc_easy, arc_challenge, openbookqa, piqa, hellaswag, boolq and
+winogrande (version 0.4.13, without examples). `cloze_accuracy` measures.
 """
 
 from __future__ import annotations
@@ -10,19 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
-from typing import Any
 
-from trackhub_trainer.batches import Collate
-from trackhub_trainer.data import Question
-from trackhub_trainer.encoding import Encoder
-from trackhub_trainer.evaluate import Accuracy, chosen_right
+from trackhub_trainer.data import SHOWN, Question, Split
 from trackhub_trainer.rows import PASSAGE, Row
-from trackhub_trainer.scoring import scores
 from trackhub_trainer.tasks import Task
 
-UNLIMITED = 10**9
-"""Tokenizers that know no length say something larger."""
 LABEL = re.compile(r"^\s*\w{1,2}: ?")
 """What stands before an option in a line."""
 
@@ -42,59 +33,6 @@ class Cloze:
     lengths: tuple[int, ...] | None
     right: int
     lost: str = ""
-
-
-@dataclass(frozen=True)
-class ClozeAccuracy:
-    """Both accuracies.
-
-    Attributes:
-        acc: by the log-likelihood.
-        acc_norm: by the log-likelihood over the length; None for BoolQ and WinoGrande.
-        lost: how many questions have lost something of the original, by what it is.
-    """
-
-    acc: Accuracy
-    acc_norm: Accuracy | None
-    lost: dict[str, int]
-
-
-def measure(
-    model: Any, encoder: Encoder, asked: Sequence[Cloze], collate: Collate, seen: Callable[[int], None]
-) -> ClozeAccuracy:
-    """The accuracies on questions; the arguments are those of `evaluate.accuracy`.
-
-    `encoder` cuts at the length that the model can read, for only then the numbers are lm-eval's.
-    """
-    found = likelihoods(model, encoder, asked, collate, seen)
-    right = [each.right for each in asked]
-    by_length = None
-    if all(each.lengths for each in asked):
-        shares = [
-            [value / length if length else -inf for value, length in zip(values, each.lengths or (), strict=True)]
-            for values, each in zip(found, asked, strict=True)
-        ]
-        by_length = chosen_right(shares, right)
-    lost = [each.lost for each in asked if each.lost]
-    return ClozeAccuracy(
-        chosen_right(found, right), by_length, {what: lost.count(what) for what in dict.fromkeys(lost)}
-    )
-
-
-def likelihoods(
-    model: Any, encoder: Encoder, asked: Sequence[Cloze], collate: Collate, seen: Callable[[int], None]
-) -> list[list[float]]:
-    """The log-likelihood of each option of each question."""
-    return scores(model, [[encoder.continued(*pair) for pair in each.pairs] for each in asked], collate, seen)
-
-
-def reach(model: Any, tokenizer: Any) -> int:
-    """The tokens that a model can read, as lm-evaluation-harness finds them."""
-    settings = model.config.get_text_config()
-    names = ("n_positions", "max_position_embeddings", "n_ctx")
-    found = next((getattr(settings, name) for name in names if getattr(settings, name, None)), None)
-    told = getattr(tokenizer, "model_max_length", None) or UNLIMITED
-    return int(found or (told if told < UNLIMITED else 2048))
 
 
 def ask(task: Task, question: Question) -> Cloze:
@@ -154,6 +92,17 @@ def _pronoun(_: Task, row: Row, right: int) -> Cloze:
 def _ended(context: str, choices: Sequence[str], right: int, lost: str = "") -> Cloze:
     """The same context with each of the choices."""
     return Cloze(tuple((context, f" {choice}") for choice in choices), tuple(map(len, choices)), right, lost)
+
+
+def problems(task: Task, split: Split, instead: str) -> list[str]:
+    """The questions that cannot be asked, a line each, with what to do `instead`."""
+    found = []
+    for question in split.questions:
+        try:
+            ask(task, question)
+        except ValueError as error:
+            found.append(f"{split.where}, line {question.line + 1}: {error} ({instead})")
+    return found[:SHOWN]
 
 
 ASK: dict[str, Callable[[Task, Row, int], Cloze]] = {

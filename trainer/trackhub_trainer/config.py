@@ -109,6 +109,7 @@ class Config:
     eval_subset: int = setting(
         100, "validation questions for --eval-every: the first of the file; 0 for all", least=0, metavar="K"
     )
+    cloze: bool = setting(False, "measure the accuracies of lm-evaluation-harness before and after training, too")
     eval_limit: int = setting(200, "test questions for the accuracy before and after; 0 for all", least=0, metavar="N")
     precision: str | None = setting(
         None,
@@ -183,6 +184,7 @@ GROUPS = {
         "disk_budget",
         "merge",
         "eval_limit",
+        "cloze",
         "eval_every",
         "eval_subset",
         "precision",

@@ -1,7 +1,7 @@
 """Accuracy on multiple-choice questions: which option's answer the model finds likeliest, on the trainer's own prompt.
 
-For letters and numbers that is one forward pass a question, and the largest of the logits of the labels. `cloze` is
-the other accuracy, that of lm-evaluation-harness.
+For letters and numbers that is one forward pass a question, and the largest of the logits of the labels. The other
+accuracy, that of lm-evaluation-harness, is in `cloze_accuracy`.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from rich.table import Table
 from trackhub.errors import ConfigError
 from trackhub.showing.console import table
 from trackhub.showing.words import plain
-from trackhub_trainer import choosing, targets
+from trackhub_trainer import choosing, cloze, targets
+from trackhub_trainer.cloze import Cloze
 from trackhub_trainer.eval_options import EvalRequest
 from trackhub_trainer.targets import Target
 
 if TYPE_CHECKING:
-    from trackhub_trainer.cloze import Cloze
     from trackhub_trainer.data import Split
     from trackhub_trainer.evaluate import Accuracy
     from trackhub_trainer.tasks import Task
@@ -33,11 +33,14 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Part:
-    """One data set that is measured: what it is, where its questions come from, which, and as lm-eval asks them."""
+    """One data set that is measured, and its questions."""
 
     task: Task
     split: Split
-    asked: tuple[Cloze, ...]
+
+    def asked(self) -> list[Cloze]:
+        """The questions as lm-eval asks them."""
+        return [cloze.ask(self.task, question) for question in self.split.questions]
 
 
 @dataclass(frozen=True)
@@ -108,26 +111,14 @@ def _parts(target: Target, request: EvalRequest) -> tuple[list[Part], list[str]]
         problems += wrong
         if task is not None and not wrong:
             split = replace(split, questions=split.questions[: request.config.eval_limit or None])
-            asked, wrong = _asked(task, split) if "cloze" in request.measure else ([], [])
+            wrong = cloze.problems(task, split, "--measure own does without") if "cloze" in request.measure else []
             problems += wrong
-            parts.append(Part(task, split, tuple(asked)))
+            parts.append(Part(task, split))
     return parts, problems
 
 
-def _asked(task: Task, split: Split) -> tuple[list[Cloze], list[str]]:
-    from trackhub_trainer.cloze import ask
-
-    asked, problems = [], []
-    for question in split.questions:
-        try:
-            asked.append(ask(task, question))
-        except ValueError as error:
-            problems.append(f"{split.where}, line {question.line + 1}: {error} (--measure own does without)")
-    return asked, problems
-
-
 def _measured(request: EvalRequest, target: Target, parts: list[Part], console: Console) -> Iterator[Row]:
-    from trackhub_trainer import cloze, machine
+    from trackhub_trainer import cloze_accuracy, machine
     from trackhub_trainer.batches import COLLATE
     from trackhub_trainer.encoding import Encoder
     from trackhub_trainer.evaluate import accuracy
@@ -135,7 +126,7 @@ def _measured(request: EvalRequest, target: Target, parts: list[Part], console: 
     chosen, collate = machine.choose(target.config), COLLATE[target.config.batching]
     model, tokenizer = targets.load(target)
     model.to(chosen.device).eval()
-    reach = cloze.reach(model, tokenizer)
+    reach = cloze_accuracy.reach(model, tokenizer)
     own, whole = Encoder(tokenizer, min(target.config.max_length, reach)), Encoder(tokenizer, reach)
     for part in parts:
         with chosen.autocast():
@@ -143,11 +134,9 @@ def _measured(request: EvalRequest, target: Target, parts: list[Part], console: 
                 seen = _seen(console, part, "own")
                 yield Row(part, "accuracy", accuracy(model, own, part.split.questions, collate, seen))
             if "cloze" in request.measure:
-                found = cloze.measure(model, whole, part.asked, collate, _seen(console, part, "cloze"))
+                found = cloze_accuracy.measure(model, whole, part.asked(), collate, _seen(console, part, "cloze"))
                 note = "; ".join(f"not quite lm-eval's for {count}: {what}" for what, count in found.lost.items())
-                yield Row(part, "cloze_acc", found.acc, note)
-                if found.acc_norm is not None:
-                    yield Row(part, "cloze_acc_norm", found.acc_norm, note)
+                yield from (Row(part, f"cloze_{name}", value, note) for name, value in found.named().items())
 
 
 def _seen(console: Console, part: Part, measure: str) -> Callable[[int], None]:

@@ -26,6 +26,7 @@ FREE = frozenset(
             "disk_budget",
             "early_stop",
             "eval_limit",
+            "cloze",
             "eval_every",
             "eval_subset",
             "merge",

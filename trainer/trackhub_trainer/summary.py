@@ -51,7 +51,7 @@ def _accuracy(job: Job, outcome: Outcome) -> Table:
     numbers = ("questions", "right", "accuracy", "standard error")
     title = f"accuracy on {job.data.test_file.name}"
     shown = table("model", *numbers, title=title, numbers=numbers)
-    rows = (("before training", outcome.before), ("after training", outcome.after))
+    rows = (("before training", outcome.before), ("after training", outcome.after), *outcome.cloze)
     for name, found in ((name, found) for name, found in rows if found is not None):
         percents = (f"{100 * value:.1f} %" for value in (found.value, found.standard_error))
         shown.add_row(name, str(found.questions), str(found.right), *percents)

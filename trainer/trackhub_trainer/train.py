@@ -17,7 +17,18 @@ from rich.console import Console
 import trackhub
 from trackhub import ranks
 from trackhub.errors import ConfigError
-from trackhub_trainer import belonging, checkpoints, final_model, machine, model, patience, quiet, saving
+from trackhub_trainer import (
+    belonging,
+    checkpoints,
+    cloze,
+    cloze_accuracy,
+    final_model,
+    machine,
+    model,
+    patience,
+    quiet,
+    saving,
+)
 from trackhub_trainer.batches import COLLATE
 from trackhub_trainer.checkpoints import WholeFileIO
 from trackhub_trainer.early_stop import EarlyStop
@@ -46,6 +57,7 @@ class Outcome:
     run: trackhub.Run
     before: Accuracy | None
     after: Accuracy
+    cloze: tuple[tuple[str, Accuracy], ...] = ()
 
 
 def log_name() -> str:
@@ -73,6 +85,7 @@ class Training:
         self.console = console
         self._track: list[TrackBatches] = []
         self._stopping = Stopping()
+        self._cloze: list[tuple[str, Accuracy]] = []
         self.machine = machine.choose(job.config)
         with console.status(f"loading {job.config.base_model}"):
             base, self.tokenizer = model.load(job.config.base_model, job.config.load_4bit)
@@ -102,7 +115,7 @@ class Training:
             after = self._measure(run, last, "after training")
             self._save_final(run)
             log.info("final model saved; waiting for the trackers")
-        return Outcome(run, before, after)
+        return Outcome(run, before, after, tuple(self._cloze))
 
     def _save_final(self, run: trackhub.Run) -> None:
         """`final_model/`, with its card."""
@@ -189,7 +202,24 @@ class Training:
         run.log_metrics({"test/accuracy": found.value}, step=step)
         log.info("test accuracy %s: %s", when, found)
         self.console.print(f"test accuracy {when}: {found}", highlight=False)
+        if self.job.config.cloze:
+            self._measure_cloze(run, step, when)
         return found
+
+    def _measure_cloze(self, run: trackhub.Run, step: int, when: str) -> None:
+        """The accuracies of lm-evaluation-harness, on the same questions."""
+        asked = [cloze.ask(self.job.task, question) for question in self.job.test_questions()]
+        encoder = Encoder(self.tokenizer, cloze_accuracy.reach(self.model, self.tokenizer))
+        with self.console.status(f"cloze accuracy {when}"), self.machine.autocast():
+            found = cloze_accuracy.measure(
+                self.model, encoder, asked, COLLATE[self.job.config.batching], self._stopping.noticing(lambda _: None)
+            )
+        for what, count in found.lost.items():
+            log.warning("cloze accuracy: not quite lm-eval's for %s questions: %s", count, what)
+        for name, value in found.named().items():
+            run.log_metrics({f"test/cloze_{name}": value.value}, step=step)
+            log.info("cloze %s %s: %s", name, when, value)
+            self._cloze.append((f"{when}, cloze {name}", value))
 
     def _fit(self, run: trackhub.Run) -> int:
         """All steps; the last one, which a training that stops early reaches sooner."""
