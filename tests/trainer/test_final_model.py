@@ -28,7 +28,7 @@ def job(tmp_path: Path) -> Job:
 
 @pytest.fixture
 def card(job: Job) -> Card:
-    return Card(job, "sample_lora_20260101_000000", METRICS, 40)
+    return Card(job, "sample_lora_20260101_000000", METRICS, 3)
 
 
 def output(model: Any) -> torch.Tensor:
@@ -51,6 +51,9 @@ def test_merged_weights_load_alone_and_say_the_same(tmp_path: Path, tiny: Any, t
     assert AutoTokenizer.from_pretrained(folder / "merged").vocab_size == tokenizer.vocab_size
     assert "AutoModelForCausalLM" in (folder / "merged" / "README.md").read_text()
     assert "AutoPeftModelForCausalLM" in (folder / "README.md").read_text()
+    assert (
+        len({path.stat().st_mode for path in folder.rglob("*") if path.is_file() and path.parent.name != "base"}) == 1
+    )
 
 
 def test_a_model_from_a_gguf_file_can_be_merged(tmp_path: Path, tiny: Any, tokenizer: Any, card: Card) -> None:
@@ -88,6 +91,19 @@ def test_the_card_is_one_that_the_hub_reads(tmp_path: Path, card: Card) -> None:
     ):
         assert words in read_back.text
     assert "system/" not in read_back.text
+
+
+def test_the_card_tells_of_data_from_the_hub_and_of_the_steps_that_were_done(job: Job, tmp_path: Path) -> None:
+    """Fewer than planned after an early stop."""
+    from dataclasses import replace
+
+    hub = replace(job, data=replace(job.data, train_file=Path("hub:allenai/ai2_arc/ARC-Easy/train")))
+    card = Card(hub, "r", {}, 2)
+    card.write(tmp_path)
+    assert card.head()["datasets"] == ["allenai/ai2_arc"]
+    text = (tmp_path / "README.md").read_text()
+    assert "`allenai/ai2_arc/ARC-Easy/train`" in text
+    assert "2 steps of 8 questions saw 16 of" in text
 
 
 def test_the_card_names_the_base_of_the_hub(job: Job, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,13 @@ def save(model: Any, tokenizer: Any, base_model: str, folder: Path, card: WriteC
         _serializable(model.merge_and_unload(safe_merge=True)).save_pretrained(folder / MERGED)
         tokenizer.save_pretrained(folder / MERGED)
         card(folder / MERGED, True)
+    _as_readable_as(folder / "README.md", folder.rglob("*.safetensors"))
+
+
+def _as_readable_as(file: Path, others: Iterable[Path]) -> None:
+    """safetensors writes for its owner's eyes only; a folder that is shared holds whole models, not half ones."""
+    for other in others:
+        other.chmod(file.stat().st_mode)
 
 
 def _move_aside(folder: Path) -> None:

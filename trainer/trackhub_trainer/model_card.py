@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,10 +13,13 @@ from typing import Any
 import yaml
 
 from trackhub.secrets import redact_argv
+from trackhub_trainer.config import GROUPS
 from trackhub_trainer.preparing import Job
 
 PACKAGES = ("trackhub-ml", "torch", "lightning", "transformers", "peft")
-SETTINGS = ("seed", "max_length", "weight_decay", "lora_r", "lora_alpha", "lora_dropout", "lora_targets", "batching")
+SETTINGS = (*GROUPS["training"], *GROUPS["adapter"])
+HUB = "hub:"
+"""What the place of data from the hub begins with."""
 
 _ADAPTER = """from peft import AutoPeftModelForCausalLM
 from transformers import AutoTokenizer
@@ -35,14 +39,14 @@ class Card:
         job: what was trained.
         run: the name of the run, or of its folder.
         metrics: last, min, max and best of each metric, as `trackhub.Run.summary` has them.
-        questions: how many each accuracy was measured on.
+        steps: how many were trained: fewer than planned where the training was stopped early.
     """
 
-    def __init__(self, job: Job, run: str, metrics: Mapping[str, Mapping[str, float]], questions: int) -> None:
+    def __init__(self, job: Job, run: str, metrics: Mapping[str, Mapping[str, float]], steps: int) -> None:
         self._job = job
         self._run = run
         self._metrics = {key: values for key, values in metrics.items() if not key.startswith(("system/", "rank-"))}
-        self._questions = questions
+        self._steps = steps
 
     def write(self, folder: Path, merged: bool = False) -> None:
         """Write ``README.md`` for the adapter in `folder`, or for the merged model there."""
@@ -56,6 +60,7 @@ class Card:
         return {
             "library_name": "transformers" if merged else "peft",
             **({"base_model": base, "base_model_relation": "finetune" if merged else "adapter"} if base else {}),
+            **({"datasets": [name]} if (name := _dataset(self._job.data.train_file)) else {}),
             "pipeline_tag": "text-generation",
             "tags": ["lora", "trackhub", self._job.task.name],
             "model-index": [{"name": self._run, "results": self._results()}],
@@ -98,18 +103,19 @@ class Card:
     def _data(self) -> Iterator[str]:
         data = self._job.data
         also = " The validation questions serve as test questions." if data.using_validation_as_test else ""
-        yield f"- trained on {len(data.train)} questions of `{data.train_file.name}`"
-        yield f"- measured on {self._questions} of {len(data.test)} questions of `{data.test_file.name}`.{also}"
+        measured = len(self._job.test_questions())
+        yield f"- trained on {len(data.train)} questions of `{_place(data.train_file)}`"
+        yield f"- measured on {measured} of {len(data.test)} questions of `{_place(data.test_file)}`.{also}"
         if data.skipped:
             yield f"- broken lines that were left out: {len(data.skipped)}"
         yield "- prompt: `Question: ...`, the options, `Answer:`; the loss is on the answer only"
 
     def _lineage(self) -> Iterator[str]:
         """Exact without the log: the questions of the steps are a stretch of the stream that `order` states."""
-        steps, questions = self._job.schedule, len(self._job.data.train)
-        places = steps.max_steps * steps.per_step
+        size, questions = self._job.schedule.per_step, len(self._job.data.train)
+        places = self._steps * size
         yield (
-            f"{steps.max_steps} steps of {steps.per_step} questions saw {min(places, questions)} of the {questions} "
+            f"{self._steps} steps of {size} questions saw {min(places, questions)} of the {questions} "
             f"questions, each {places / questions:.2f} times on average; the order follows from the seed."
         )
         if self._job.config.track_batches:
@@ -122,16 +128,14 @@ class Card:
             yield f"| {key} | " + " | ".join(f"{values[which]:.4g}" for which in ("last", "min", "max")) + " |"
 
     def _training(self) -> Iterator[str]:
-        steps, config = self._job.schedule, self._job.config
-        stages = f"{steps.stage1_steps} steps at {steps.lr:g}, {steps.stage2_steps} at {steps.lr2:g}"
+        settings = {**asdict(self._job.config), **asdict(self._job.schedule)}
         yield "```"
         yield command()
         yield "```"
         yield ""
-        yield f"- learning rate: {stages}"
         for name in SETTINGS:
-            value = getattr(config, name)
-            yield f"- {name}: {', '.join(value) if isinstance(value, tuple) else value}"
+            if (value := settings[name]) is not False and value not in (None, (), ""):
+                yield f"- {name}: {', '.join(map(str, value)) if isinstance(value, tuple) else value}"
         yield f"- versions: {', '.join(_versions())}"
 
 
@@ -144,6 +148,15 @@ def command() -> str:
 def _nameonly(word: str) -> str:
     option, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
     return f"{option}{equals}{PurePath(value).name if Path(value).expanduser().is_absolute() else value}"
+
+
+def _dataset(place: Path) -> str:
+    """The name on the hub of data that come from there; "" for others."""
+    return "/".join(PurePath(str(place).removeprefix(HUB)).parts[:2]) if str(place).startswith(HUB) else ""
+
+
+def _place(file: Path) -> str:
+    return str(file).removeprefix(HUB) if str(file).startswith(HUB) else file.name
 
 
 def _hub_name(base_model: str) -> str:

@@ -113,14 +113,14 @@ class Training:
             before = None if self.job.told else self._measure(run, 0, "before training")
             last = self._fit(run)
             after = self._measure(run, last, "after training")
-            self._save_final(run)
+            self._save_final(run, last)
             log.info("final model saved; waiting for the trackers")
         return Outcome(run, before, after, tuple(self._cloze))
 
-    def _save_final(self, run: trackhub.Run) -> None:
+    def _save_final(self, run: trackhub.Run, steps: int) -> None:
         """`final_model/`, with its card."""
         config = self.job.config
-        card = Card(self.job, run.path.name, run.summary, len(self.job.test_questions()))
+        card = Card(self.job, run.path.name, run.summary, steps)
         folder = run.path / "final_model"
         final_model.save(self.model, self.tokenizer, config.base_model, folder, card.write, config.merge)
 
