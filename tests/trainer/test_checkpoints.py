@@ -23,8 +23,6 @@ from trackhub_trainer.watch import Watch
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated"),  # lightning
     pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),  # lightning
-    pytest.mark.filterwarnings("ignore:.*your dataloader is not resumable"),  # lightning; ours is
-    pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch"),  # lightning
 ]
 CONFIG = Config(max_steps=12, save_steps=8, batch_size=4, lr=5e-3)
 
@@ -81,6 +79,19 @@ def test_going_on_from_a_checkpoint_is_exact(tmp_path: Path, examples: list[Enco
     resumed = Run(tmp_path / "b", examples, start=tmp_path / "a" / file_name(6, 12))
     assert resumed.losses == {step: loss for step, loss in straight.losses.items() if step > 6}
     assert all(torch.equal(weight, straight.weights[name]) for name, weight in resumed.weights.items())
+
+
+def test_a_longer_training_goes_on_at_the_rate_of_its_own_schedule(tmp_path: Path, examples: list[Encoded]) -> None:
+    """The shorter one had come down to nothing; and it goes on after its last step as well as in its middle."""
+    short = Config(max_steps=6, save_steps=1, batch_size=4, lr=5e-3, schedule="linear")
+    Run(tmp_path, examples, config=short)
+    longer = Config(max_steps=8, save=("every:7",), batch_size=4, lr=5e-3, schedule="linear")
+    run = Run(tmp_path, examples, start=tmp_path / file_name(6, 6), config=longer)
+    assert list(run.losses) == [7, 8]
+    before, after = (torch.load(tmp_path / file_name(step, 8), weights_only=True) for step in (6, 7))
+    assert not any(torch.equal(weight, after["state_dict"][name]) for name, weight in before["state_dict"].items())
+    taken = settle(longer, 1).lr_at(8)  # that of the next step stands in the checkpoint
+    assert after["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(taken)
 
 
 def steps_in(folder: Path) -> list[int]:

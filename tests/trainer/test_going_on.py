@@ -19,7 +19,7 @@ from trackhub_trainer import belonging, model
 from trackhub_trainer import request as requests
 from trackhub_trainer.config import Config
 from trackhub_trainer.preparing import prepare
-from trainer_help import only_run
+from trainer_help import command, only_run
 
 from trackhub import ConfigError
 from trackhub.events import Batch, Metrics, Rewind
@@ -172,11 +172,12 @@ def test_batches_are_those_of_a_straight_training(place: Place, done: Done) -> N
 
 
 def batches(run: Path) -> dict[int, list[tuple[int, tuple[int, ...]]]]:
-    """(epoch, lines) by step."""
+    """(epoch, lines) by step, in whatever order the ranks logged them."""
     found: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
     for event in read(run):
         if isinstance(event, Batch):
             found.setdefault(event.step, []).append((event.epoch, tuple(event.lines)))
+    found = {step: sorted(parts) for step, parts in found.items()}
     return found
 
 
@@ -339,3 +340,22 @@ def test_auto_takes_the_newest_run_of_the_data_set(killed: Path) -> None:
     origin = prepare(requests.read(["--runs-dir", str(killed.parent), LOOKS, "auto", "--trackers", "none"])).origin
     assert origin is not None
     assert origin.run == killed
+
+
+@pytest.mark.torture
+def test_two_ranks_go_on_to_the_last_bit(place: Place) -> None:
+    """Each with the dropout that it had."""
+    ranks = ["--devices", "2", "--batch-size", "2", "--save", "every:2", "--eval-limit", "3", "--stage1-steps", "3"]
+    for arguments in (
+        [*ranks, "--max-steps", "6", "--runs-dir", "ranks-straight"],
+        [*ranks, "--max-steps", "4", "--runs-dir", "ranks"],
+        ["--max-steps", "6", "--runs-dir", "ranks", LOOKS, "auto"],
+    ):
+        done = subprocess.run(
+            command(*arguments, "--trackers", "none"), cwd=place.path, capture_output=True, text=True, timeout=280
+        )
+        assert done.returncode == 0, done.stderr
+    straight, run = only_run(place.path / "ranks-straight"), only_run(place.path / "ranks")
+    assert same(run, straight, 6)
+    assert losses(run) == losses(straight)
+    assert batches(run) == batches(straight)

@@ -40,9 +40,9 @@ def run(argv: Sequence[str]) -> int:
     except ConfigError as error:
         return _mistakes(request.debug, error)
     except Terminated as stop:
-        return _with_notes("stopped by SIGTERM", stop, 143)
+        return _stopped("SIGTERM", stop, 143)
     except KeyboardInterrupt as stop:
-        return _with_notes("stopped by Ctrl-C", stop, 130)
+        return _stopped("Ctrl-C", stop, 130)
     except Exception as error:  # noqa: BLE001 - the user gets one line, the log has the rest
         return _failure("the evaluation" if command == "eval" else "the training", request.debug, error)
 
@@ -101,6 +101,11 @@ def _failure(what: str, debug: bool, error: Exception) -> int:
         raise error
     first = next(iter(str(error).splitlines()), "")
     return _with_notes(f"{what} failed: {type(error).__name__}: {first}", error, 1)
+
+
+def _stopped(by: str, stop: BaseException, code: int) -> int:
+    """All ranks stop, and rank 0 tells it."""
+    return code if ranks.rank() else _with_notes(f"stopped by {by}", stop, code)
 
 
 def _with_notes(text: str, error: BaseException, code: int) -> int:

@@ -89,6 +89,17 @@ class Numbers(Sampler):  # type: ignore[misc]
             yield from range(first, first + steps.accumulate)
 
 
+class Resumable(DataLoader):  # type: ignore[misc]
+    """Tells Lightning that it can go on anywhere: its place follows from the step, so it has no state of its own."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def load_state_dict(self, _: dict[str, Any]) -> None:
+        """Nothing to do."""
+
+
 def loader(
     examples: Sequence[Encoded],
     schedule: Schedule,
@@ -105,7 +116,7 @@ def loader(
         done, rank: as for `Numbers`.
         workers: processes that prepare batches ahead; they change nothing but the speed.
     """
-    return DataLoader(
+    return Resumable(
         Parts(examples, schedule, seed, batching),
         sampler=Numbers(schedule, done, rank),
         batch_size=None,

@@ -102,6 +102,11 @@ class LoraModule(LightningModule):  # type: ignore[misc]
         self._rng = checkpoint.get("rng")
 
     def on_train_start(self) -> None:
-        """Set the random state of the checkpoint that training goes on from."""
+        """Set the random state of the checkpoint that training goes on from, and the rate of the step to come.
+
+        The rate in the checkpoint is that of a schedule which may have been shorter.
+        """
         if self._rng is not None:
             random_state.restore(self._rng, self.trainer.global_rank)
+            for group in self.optimizers().param_groups:
+                group["lr"] = group["initial_lr"] * self._factor(self.trainer.global_step)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trackhub import ranks
 from trackhub.errors import ConfigError, TrackhubError
-from trackhub.layout import RunFolder, all_runs, find_run
+from trackhub.layout import RunFolder, all_runs, find_run, safe_name
 
 OPTION = "--resume-from-checkpoint"
 AUTO = "auto"
@@ -75,7 +75,7 @@ def broken(file: Path) -> str:
 def _auto(runs: Path, name: str) -> Origin | None:
     from trackhub.journal.state import header
 
-    called = re.compile(rf"{re.escape(name)}_\d{{8}}_\d{{6}}(-\d+)?")
+    called = re.compile(rf"{re.escape(safe_name(name))}_\d{{8}}_\d{{6}}(-\d+)?")
     found = [folder for folder in all_runs(runs) if called.fullmatch(folder.path.name)]
     if not found:
         return None

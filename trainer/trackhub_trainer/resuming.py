@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FREE = frozenset(
     {
-        *("max_steps", "stage2_steps"),
+        *("max_steps", "stage2_steps", "early_stop"),
         *(
             "save",
             "save_steps",
@@ -98,7 +98,7 @@ def _without_stale(recorded: Mapping[str, Any], chosen: frozenset[str], free: Ma
     """The recorded settings, less those that follow from one that is given anew. Stage 1 stays: it was trained."""
     stale = set()
     if "max_steps" in free:
-        stale.add("stage2_steps")
+        stale |= {"stage2_steps"} if recorded.get("schedule") == "two-stage" else {"stage1_steps", "stage2_steps"}
     elif "stage2_steps" in free:
         stale.add("max_steps")
     if {"max_steps", "stage2_steps", "save"} & set(free):

@@ -230,7 +230,7 @@ class Training:
         stop = StopAfterStep(self._stopping, keeper)
         progress = [] if ranks.rank() else [ShowProgress(self.console, job.schedule)]
         self._track += [TrackBatches(run, job)] if job.config.track_batches else []
-        deciders = [*self._validation(watch), keeper, *self._early_stop(watch, keeper), stop]
+        deciders = [*self._validation(watch), *self._early_stop(watch, keeper), keeper, stop]
         trainer = self._trainer(run.path, [*self._track, *deciders, *progress])
         examples = self.encoder.examples(job.data.train)
         batches = loader(
