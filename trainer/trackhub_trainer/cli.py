@@ -9,7 +9,7 @@ from dataclasses import replace
 from logging.handlers import MemoryHandler
 
 from trackhub import ranks
-from trackhub_trainer import dotenv_file, eval_options, machine
+from trackhub_trainer import dotenv_file, eval_options
 from trackhub_trainer import request as requests
 from trackhub_trainer.eval_options import EvalRequest
 from trackhub_trainer.request import Request
@@ -88,8 +88,6 @@ def _mistakes(debug: bool, error: BaseException) -> int:
     """Every problem on a line of its own."""
     if debug:
         traceback.print_exception(error)
-    if ranks.rank() and machine.launched():  # every rank has the same mistakes, and rank 0 tells them
-        return 2
     problems = getattr(error, "problems", (str(error),))
     for problem in problems:
         _say(problem, 2)

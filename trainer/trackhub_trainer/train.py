@@ -60,9 +60,13 @@ class Outcome:
     cloze: tuple[tuple[str, Accuracy], ...] = ()
 
 
+LOGS = "training.rank-*.log"
+"""The logs of the ranks above 0."""
+
+
 def log_name() -> str:
     """Each rank has a log of its own."""
-    return f"training.rank-{ranks.rank()}.log" if ranks.rank() else "training.log"
+    return LOGS.replace("*", str(ranks.rank())) if ranks.rank() else "training.log"
 
 
 def _not_logged(_metrics: dict[str, Any], _step: int) -> None:
@@ -169,6 +173,8 @@ class Training:
         except BaseException as error:
             log.exception("the training failed")
             error.add_note(f"The run and its log: {run.path / 'logs' / log_name()}")
+            if self.job.schedule.ranks > 1:
+                error.add_note(f"The other ranks' logs, of which one may know more: {run.path / 'logs' / LOGS}")
             raise
 
     def _introduce(self, run: trackhub.Run) -> None:
