@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from trackhub_trainer import final_model, model_card
+from trackhub_trainer import card_facts, final_model
 from trackhub_trainer.model_card import Card
 from trackhub_trainer.preparing import Job, prepare
 from trackhub_trainer.request import read
@@ -118,9 +118,12 @@ def test_the_card_names_the_base_of_the_hub(job: Job, tmp_path: Path) -> None:
 def test_the_command_on_the_card_tells_neither_keys_nor_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     key = "hf_" + "a1B2c3D4e5F6g7H8i9" * 2
     given = ["/usr/bin/trainer", "--data-dir=/home/me/data", "--base-model", "/home/me/base", "--lr", "1e-4"]
+    given += ["--notes", "~best so far", "--train-file", "~/mine/a.jsonl"]
     monkeypatch.setattr(sys, "argv", [*given, "--tracker-opt", f"swanlab.api_key={key}"])
-    assert model_card.command().startswith("trainer --data-dir=data --base-model base --lr 1e-4 --tracker-opt ")
-    assert key not in model_card.command()
+    assert card_facts.command().startswith(
+        "trainer --data-dir=data --base-model base --lr 1e-4 --notes '~best so far' --train-file a.jsonl "
+    )
+    assert key not in card_facts.command()
 
 
 def test_an_earlier_final_model_is_moved_aside(tmp_path: Path, tiny: Any, tokenizer: Any, card: Card) -> None:

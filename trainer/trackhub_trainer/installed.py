@@ -18,5 +18,5 @@ def problems(base_model: str = "") -> list[str]:
     missing = [package for package in needed if find_spec(package) is None]
     if not missing:
         return []
-    verb = "is" if len(missing) == 1 else "are"
-    return [f"{', '.join(missing)} {verb} not installed, and training needs it: pip install 'trackhub-ml[trainer]'"]
+    verb, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+    return [f"{', '.join(missing)} {verb} not installed, and training needs {them}: pip install 'trackhub-ml[trainer]'"]

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from trackhub.secrets import redact_argv
+from trackhub_trainer.card_facts import base_words, command, dataset, hub_name, place, versions
 from trackhub_trainer.config import GROUPS
 from trackhub_trainer.preparing import Job
 
-PACKAGES = ("trackhub-ml", "torch", "lightning", "transformers", "peft")
 SETTINGS = (*GROUPS["training"], *GROUPS["adapter"])
-HUB = "hub:"
-"""What the place of data from the hub begins with."""
-
 _ADAPTER = """from peft import AutoPeftModelForCausalLM
 from transformers import AutoTokenizer
 
@@ -56,11 +49,11 @@ class Card:
 
     def head(self, merged: bool = False) -> dict[str, Any]:
         """What the hub reads. The licence is the user's to add."""
-        base = _hub_name(self._job.config.base_model)
+        base = hub_name(self._job.config.base_model)
         return {
             "library_name": "transformers" if merged else "peft",
             **({"base_model": base, "base_model_relation": "finetune" if merged else "adapter"} if base else {}),
-            **({"datasets": [name]} if (name := _dataset(self._job.data.train_file)) else {}),
+            **({"datasets": [name]} if (name := dataset(self._job.data.train_file)) else {}),
             "pipeline_tag": "text-generation",
             "tags": ["lora", "trackhub", self._job.task.name],
             "model-index": [{"name": self._run, "results": self._results()}],
@@ -74,15 +67,15 @@ class Card:
             for key, values in self._metrics.items()
             if key.startswith("test/acc")
         ]
-        place = {"task": {"type": "text-generation"}, "dataset": {"name": name, "type": name}}
-        return [{**place, "metrics": found}] if found else []
+        about = {"task": {"type": "text-generation"}, "dataset": {"name": name, "type": name}}
+        return [{**about, "metrics": found}] if found else []
 
     def _body(self, folder: str, merged: bool) -> Iterator[str]:
         kind = "The base model with the adapter merged into it" if merged else "A LoRA adapter"
         yield f"# {self._run}"
         yield ""
         yield f"{kind}, trained on {self._job.task.name} with trackhub's trainer."
-        yield f"Base model: {_shown(self._job.config.base_model)}."
+        yield f"Base model: {base_words(self._job.config.base_model)}."
         yield ""
         yield "```python"
         yield (_MERGED if merged else _ADAPTER).format(name=folder)
@@ -104,8 +97,8 @@ class Card:
         data = self._job.data
         also = " The validation questions serve as test questions." if data.using_validation_as_test else ""
         measured = len(self._job.test_questions())
-        yield f"- trained on {len(data.train)} questions of `{_place(data.train_file)}`"
-        yield f"- measured on {measured} of {len(data.test)} questions of `{_place(data.test_file)}`.{also}"
+        yield f"- trained on {len(data.train)} questions of `{place(data.train_file)}`"
+        yield f"- measured on {measured} of {len(data.test)} questions of `{place(data.test_file)}`.{also}"
         if data.skipped:
             yield f"- broken lines that were left out: {len(data.skipped)}"
         yield "- prompt: `Question: ...`, the options, `Answer:`; the loss is on the answer only"
@@ -136,48 +129,8 @@ class Card:
         for name in SETTINGS:
             if (value := settings[name]) is not False and value not in (None, (), ""):
                 yield f"- {name}: {', '.join(map(str, value)) if isinstance(value, tuple) else value}"
-        yield f"- versions: {', '.join(_versions())}"
-
-
-def command() -> str:
-    """The command line of this process: no credentials, and of each absolute path the name only."""
-    words = redact_argv(["trainer", *sys.argv[1:]])
-    return shlex.join(_nameonly(word) for word in words)
-
-
-def _nameonly(word: str) -> str:
-    option, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
-    return f"{option}{equals}{PurePath(value).name if Path(value).expanduser().is_absolute() else value}"
-
-
-def _dataset(place: Path) -> str:
-    """The name on the hub of data that come from there; "" for others."""
-    return "/".join(PurePath(str(place).removeprefix(HUB)).parts[:2]) if str(place).startswith(HUB) else ""
-
-
-def _place(file: Path) -> str:
-    return str(file).removeprefix(HUB) if str(file).startswith(HUB) else file.name
-
-
-def _hub_name(base_model: str) -> str:
-    """The base model's name on the hub; "" if it did not come from there. The hub takes nothing else as one."""
-    local = base_model == "tiny" or base_model.endswith(".gguf") or Path(base_model).expanduser().exists()
-    return "" if local else base_model
-
-
-def _shown(base_model: str) -> str:
-    if name := _hub_name(base_model):
-        return f"[{name}](https://huggingface.co/{name})"
-    return "the tiny one that ships with the trainer" if base_model == "tiny" else PurePath(base_model).name
+        yield f"- versions: {', '.join(versions())}"
 
 
 def _licence() -> Iterator[str]:
     yield "Yours to choose: add `license:` to the head of this file. Those of the base model and the data hold, too."
-
-
-def _versions() -> Iterator[str]:
-    for package in PACKAGES:
-        try:
-            yield f"{package} {version(package)}"
-        except PackageNotFoundError:
-            continue
