@@ -39,6 +39,8 @@ def _training(job: Job) -> Iterator[tuple[str, str]]:
     steps, data, train = job.schedule, job.data, len(job.data.train)
     note = " (validation serves as test)" if data.using_validation_as_test else ""
     chosen = machine.choose(job.config)
+    for word in job.notes:
+        yield "resume", word
     yield "training questions", f"{train} in {data.train_file}"
     yield "test questions", f"{len(job.test_questions())} of {len(data.test)} in {data.test_file}{note}"
     if job.config.eval_every:
@@ -74,5 +76,6 @@ def _tracking(job: Job) -> Iterator[tuple[str, str]]:
     from trackhub.layout import runs_dir
 
     folder = runs_dir(job.config.runs_dir)
-    yield "run folder", str(Path(folder) / f"{job.run_name}_<YYYYmmdd_HHMMSS>")
+    new = Path(folder) / f"{job.run_name}_<YYYYmmdd_HHMMSS>"
+    yield "run folder", str(job.origin.run if job.origin else new)
     yield "trackers", str(select(job.config.trackers, job.options))
