@@ -177,8 +177,7 @@ def batches(run: Path) -> dict[int, list[tuple[int, tuple[int, ...]]]]:
     for event in read(run):
         if isinstance(event, Batch):
             found.setdefault(event.step, []).append((event.epoch, tuple(event.lines)))
-    found = {step: sorted(parts) for step, parts in found.items()}
-    return found
+    return {step: sorted(parts) for step, parts in found.items()}
 
 
 def test_the_final_model_of_the_shorter_training_is_kept(place: Place, done: Done) -> None:

@@ -173,3 +173,31 @@ def test_without_the_library_or_the_net_one_line_says_what_to_do(
     _, [problem] = hub.split(TASKS["boolq"], "train", load=load)
     assert words in problem
     assert "\n" not in problem
+
+
+def test_a_hub_that_cannot_be_reached_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its library tries for half a minute; the other splits would not come either."""
+    asked: list[str] = []
+
+    def load(*_: Any, split: str) -> Any:
+        asked.append(split)
+        raise ConnectionError("Couldn't reach it")
+
+    monkeypatch.setattr(hub, "_load", load)
+    _, problems = sources.read(TASKS["openbookqa"], Path("nowhere"), source="hub")
+    assert asked == ["train"]
+    assert len(problems) == 1
+
+
+def test_the_hub_is_asked_for_the_splits_that_have_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PIQA's test labels are secret: validation serves as test."""
+    asked: list[str] = []
+
+    def load(*_: Any, split: str) -> Any:
+        asked.append(split)
+        return [PIQA]
+
+    monkeypatch.setattr(hub, "_load", load)
+    found, problems = sources.read(TASKS["piqa"], Path("nowhere"), source="hub")
+    assert (asked, problems, found.using_validation_as_test) == (["train", "validation"], [], True)
+    assert str(found.test_file) == "hub:baber/piqa/validation"

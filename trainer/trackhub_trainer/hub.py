@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from trackhub_trainer import quiet
 from trackhub_trainer.data import Split
 from trackhub_trainer.data import split as split_of
 from trackhub_trainer.rows import Row
@@ -57,6 +58,7 @@ def split(task: Task, name: str, skip: bool = False, load: Load | None = None) -
 def _load(*arguments: Any, **options: Any) -> Iterable[Row]:
     from datasets import load_dataset
 
+    quiet.take_handlers()
     rows: Iterable[Row] = load_dataset(*arguments, **options)
     return rows
 

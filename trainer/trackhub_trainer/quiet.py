@@ -18,7 +18,15 @@ ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
 }
-LIBRARIES = ("transformers", "huggingface_hub", "lightning", "lightning.pytorch", "lightning.fabric", "peft")
+LIBRARIES = (
+    "transformers",
+    "huggingface_hub",
+    "datasets",
+    "lightning",
+    "lightning.pytorch",
+    "lightning.fabric",
+    "peft",
+)
 
 
 def hush() -> MemoryHandler:
@@ -35,6 +43,11 @@ def hush() -> MemoryHandler:
 def hush_libraries() -> None:
     """Take away the handlers that libraries have given themselves. To be called after the imports."""
     importlib.import_module("transformers.utils.logging").disable_progress_bar()
+    take_handlers()
+
+
+def take_handlers() -> None:
+    """What the libraries that are imported so far say goes where everything goes."""
     for name in LIBRARIES:
         logger = logging.getLogger(name)
         logger.handlers = []

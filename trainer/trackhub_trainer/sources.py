@@ -83,6 +83,8 @@ class Reader:
     def _read(self, name: str) -> Found:
         if name in self._given or not self._on_hub:
             return file(self._task, self._given.get(name) or self._file(name), self._skip)
+        if self.problems:  # a hub that cannot be reached is waited for once
+            return Split(Path(f"hub:{name}")), []
         return hub.split(self._task, name, self._skip)
 
     def missing(self) -> list[str]:
