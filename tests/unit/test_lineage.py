@@ -171,7 +171,7 @@ def test_the_summary_counts_what_each_checkpoint_has_seen(tmp_path: Path, capsys
     run = some_run(tmp_path / "r").folder.path
     code, out, _ = command(capsys, str(run))
     assert code == 0
-    assert "8 steps used 10 lines, 32 times together" in out
+    assert "8 steps, 10 lines, used 32 times" in out
     assert answer(capsys, str(run))["checkpoints"] == [
         {"step": 3, "steps": 3, "seen": 10, "new": 10, "file": "checkpoints/checkpoint-step-003.ckpt"},
         {"step": 6, "steps": 3, "seen": 10, "new": 0, "file": "checkpoints/checkpoint-step-006.ckpt"},
@@ -370,16 +370,6 @@ def test_the_traditional_files_have_the_traditional_schemas(tmp_path: Path) -> N
         "unique_lines": len(last_lines),
         "total_samples": 8,
     }
-
-
-def test_a_traditional_file_that_is_right_is_left_alone(tmp_path: Path) -> None:
-    """Whoever follows it goes on following it."""
-    journal = some_run(tmp_path / "r")
-    lineage, logs = read(journal.folder), journal.folder.logs
-    traditional.write(lineage, LAW, {}, logs)
-    before = (logs / "batch_tracking_d.jsonl").stat().st_ino
-    traditional.write(lineage, LAW, {}, logs)
-    assert (logs / "batch_tracking_d.jsonl").stat().st_ino == before
 
 
 def test_pairs_of_a_run_that_moved_name_its_files_where_they_are(tmp_path: Path) -> None:

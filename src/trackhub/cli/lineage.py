@@ -60,6 +60,7 @@ def _tell_losses(lineage: Lineage) -> None:
 def _line(lineage: Lineage, law: Law | None, line: int, as_json: bool) -> None:
     from trackhub.errors import ConfigError
     from trackhub.showing.console import console, table
+    from trackhub.showing.words import counted
 
     if law and line not in law.questions:
         raise ConfigError(f"line {line} was not trained on: these were, counted from 0: {law.lines}")
@@ -67,7 +68,7 @@ def _line(lineage: Lineage, law: Law | None, line: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    console.print(f"{len(found)} steps used line {line} (the first line is 0)", highlight=False)
+    console.print(f"line {line} (the first line is 0): used {counted(len(found), 'time')}", highlight=False)
     shown = table("step", "epoch", "rank", "checkpoints", numbers=("step", "epoch", "rank"))
     for one in found:
         shown.add_row(str(one.step), str(one.epoch), str(one.rank), _ends(one.checkpoints))
@@ -118,20 +119,23 @@ def _chosen(lineage: Lineage, wanted: str) -> tuple[int, int]:
 def _export(lineage: Lineage, law: Law | None, target: Path, as_json: bool) -> None:
     from trackhub.lineage.pairs import export
     from trackhub.showing.console import console
+    from trackhub.showing.words import counted
 
     written = export(lineage, law, target)
     gone = len(lineage.checkpoints) - written
     if as_json:
         print_json({"file": str(target), "pairs": written, "without_file": gone})
         return
-    left_out = f"; {gone} checkpoints whose file is gone are left out" if gone else ""
-    console.print(f"{written} checkpoints with their lines are in {target}{left_out}", highlight=False, soft_wrap=True)
+    left_out = f"; without a file, and left out: {gone}" if gone else ""
+    words = f"{target}: {counted(written, 'checkpoint')} with what they have seen{left_out}"
+    console.print(words, highlight=False, markup=False, soft_wrap=True)
 
 
 def _verify(lineage: Lineage, law: Law | None, as_json: bool) -> int:
     from trackhub.errors import ConfigError
     from trackhub.lineage.proof import proven
     from trackhub.showing.console import console
+    from trackhub.showing.words import counted
 
     if law is None:
         raise ConfigError("the run's configuration does not say how its data were ordered: there is nothing to compare")
@@ -139,9 +143,8 @@ def _verify(lineage: Lineage, law: Law | None, as_json: bool) -> int:
     if as_json:
         print_json(found)
     elif found.first_difference is None:
-        console.print(
-            f"[green]true[/green]: {found.steps} steps, {found.lines} lines used, as seed {law.seed} orders them"
-        )
+        steps, lines = counted(found.steps, "step"), counted(found.lines, "line")
+        console.print(f"[green]true[/green]: {steps}, {lines} used, as seed {law.seed} orders them", highlight=False)
     else:
         one = found.first_difference
         console.print(f"[red]not true[/red] from step {one.step} on (rank {one.rank}): {one.reason}", soft_wrap=True)
@@ -152,12 +155,14 @@ def _verify(lineage: Lineage, law: Law | None, as_json: bool) -> int:
 
 def _summary(lineage: Lineage, as_json: bool) -> None:
     from trackhub.showing.console import console, table
+    from trackhub.showing.words import counted
 
     told = lineage.totals()
     if as_json:
         print_json({**told, "checkpoints": list(lineage.counts())})
         return
-    words = f"{told['run']}: {told['steps']} steps used {told['lines']} lines, {told['samples']} times together"
+    steps, lines = counted(told["steps"], "step"), counted(told["lines"], "line")
+    words = f"{told['run']}: {steps}, {lines}, used {counted(told['samples'], 'time')}"
     console.print(words, highlight=False, markup=False, soft_wrap=True)
     columns = ("checkpoint", "steps since", "lines seen", "new", "file")
     shown = table(*columns, numbers=columns[:4])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +129,14 @@ def store(path: Path, cursor: Cursor) -> None:
     write_atomically(path, msgspec.json.format(msgspec.json.encode(cursor), indent=1))
 
 
-def write_atomically(path: Path, content: bytes, sync: bool = True) -> None:
-    """Replace `path` by `content` in one step, through a temporary file beside it that is synced first."""
+def write_atomically(path: Path, content: bytes | Iterable[bytes], sync: bool = True) -> None:
+    """Replace `path` by `content`, whole or in parts, in one step: through a temporary file that is synced first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.unlink(missing_ok=True)
         with temporary.open("xb") as file:  # never through a link that lies there
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             if sync:
                 os.fsync(file.fileno())

@@ -101,7 +101,7 @@ class Records:
 
 
 def write(lineage: Lineage, law: Law, samples: Samples, logs: Path) -> None:
-    """Write the four files, each in one step; one that holds the same already is left alone.
+    """Write the four files, each in one step.
 
     Raises:
         OSError: the disk refuses.
@@ -111,19 +111,15 @@ def write(lineage: Lineage, law: Law, samples: Samples, logs: Path) -> None:
     batches = (
         records.batch(step, parts[0].t, [(one.epoch, one.lines) for one in parts]) for step, parts in lineage.steps()
     )
-    _put(batch_file(logs, lineage.dataset), b"".join(map(line_of, batches)))
+    write_atomically(batch_file(logs, lineage.dataset), map(line_of, batches), sync=False)
     for stem, content in _mappings(list(lineage.windows()), records).items():
-        _put(logs / f"{stem}_{name}.json", msgspec.json.format(msgspec.json.encode(content), indent=2))
+        encoded = msgspec.json.format(msgspec.json.encode(content), indent=2)
+        write_atomically(logs / f"{stem}_{name}.json", encoded, sync=False)
 
 
 def line_of(record: dict[str, Any]) -> bytes:
     """A record as one line."""
     return msgspec.json.encode(record) + b"\n"
-
-
-def _put(path: Path, content: bytes) -> None:
-    if not path.exists() or path.read_bytes() != content:
-        write_atomically(path, content, sync=False)
 
 
 def _samples(batches: list[Batch]) -> list[tuple[int, int]]:
@@ -163,7 +159,7 @@ def _checkpoint(window: Window) -> dict[str, Any]:
 
 def _lines(windows: list[Window], records: Records) -> dict[str, Any]:
     """Lines to checkpoints, checkpoints to lines, and how many there are of each."""
-    by_line: dict[int, list[dict[str, Any]]] = {}
+    by_line: dict[int, list[Entry]] = {}
     for window in windows:
         for line, entry in _entries(window, records):
             by_line.setdefault(line, []).append(entry)
@@ -176,11 +172,20 @@ def _lines(windows: list[Window], records: Records) -> dict[str, Any]:
     }
 
 
-def _entries(window: Window, records: Records) -> Iterator[tuple[int, dict[str, Any]]]:
+class Entry(msgspec.Struct, frozen=True):
+    """One use of a line, on the way to a checkpoint."""
+
+    checkpoint: str
+    checkpoint_step: int
+    step: int
+    sample_id: str
+
+
+def _entries(window: Window, records: Records) -> Iterator[tuple[int, Entry]]:
+    name = _name(window)
     for batch in window.batches:
         for line in batch.lines:
-            at = {"checkpoint": _name(window), "checkpoint_step": window.step, "step": batch.step - 1}
-            yield line, {**at, "sample_id": records.id_of(line)}
+            yield line, Entry(name, window.step, batch.step - 1, records.id_of(line))
 
 
 def _contents(window: Window) -> dict[str, Any]:
