@@ -292,8 +292,8 @@ def test_a_journal_with_a_hole_is_not_proven(tmp_path: Path, capsys: pytest.Capt
     journal = some_run(tmp_path / "s")
     path = journal.folder.rank_journal(0)
     path.write_bytes(b"".join(line for line in path.read_bytes().splitlines(True) if b'"checkpoint"' not in line))
-    code, _, err = command(capsys, str(journal.folder.path), "--verify")
-    assert (code, "is lost" in err) == (1, True)
+    code, out, err = command(capsys, str(journal.folder.path), "--verify")
+    assert (code, "is lost" in err, "true:" in out, out.startswith("not whole")) == (1, True, False, True)
 
 
 def test_a_rewound_run_counts_what_counts(tmp_path: Path) -> None:

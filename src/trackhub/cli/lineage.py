@@ -58,114 +58,69 @@ def _tell_losses(lineage: Lineage) -> None:
 
 
 def _line(lineage: Lineage, law: Law | None, line: int, as_json: bool) -> None:
+    from trackhub.cli.tables_lineage import show_uses
     from trackhub.errors import ConfigError
-    from trackhub.showing.console import console, table
-    from trackhub.showing.words import counted
 
     if law and line not in law.questions:
         raise ConfigError(f"line {line} was not trained on: these were, counted from 0: {law.lines}")
     found = lineage.uses(line)
-    if as_json:
-        print_json(found)
-        return
-    console.print(f"line {line} (the first line is 0): used {counted(len(found), 'time')}", highlight=False)
-    shown = table("step", "epoch", "rank", "checkpoints", numbers=("step", "epoch", "rank"))
-    for one in found:
-        shown.add_row(str(one.step), str(one.epoch), str(one.rank), _ends(one.checkpoints))
-    if found:
-        console.print(shown)
-
-
-def _ends(steps: list[int]) -> str:
-    """Steps of checkpoints in a cell."""
-    from trackhub.lineage.law import spans
-
-    return f"{spans(steps)} ({len(steps)})" if steps else "none"
+    print_json(found) if as_json else show_uses(line, found)
 
 
 def _checkpoint(lineage: Lineage, wanted: str, as_json: bool) -> None:
-    from trackhub.lineage.law import spans
-    from trackhub.showing.console import console
+    from trackhub.cli.tables_lineage import show_seen
 
     step, before = _chosen(lineage, wanted)
-    file, seen = str(lineage.file(step)), lineage.seen(step)
-    new = sorted(seen - lineage.seen(before))
+    file, seen = lineage.file(step), lineage.seen(step)
+    lines, new = sorted(seen), sorted(seen - lineage.seen(before))
     if as_json:
-        print_json({"checkpoint": step, "file": file, "before": before, "lines": sorted(seen), "new": new})
-        return
-    since = f"checkpoint {before}" if before else "the beginning"
-    for words in (
-        f"checkpoint {step}: {file}",
-        f"has seen {len(seen)} lines (the first line is 0): {spans(sorted(seen))}",
-        f"new since {since}: {len(new)}: {spans(new)}",
-    ):
-        console.print(words, highlight=False, markup=False, soft_wrap=True)
+        print_json({"checkpoint": step, "file": str(file), "before": before, "lines": lines, "new": new})
+    else:
+        show_seen(step, before, file, lines, new)
 
 
 def _chosen(lineage: Lineage, wanted: str) -> tuple[int, int]:
     """(the step of the checkpoint that is meant, that of the one before it or 0)."""
     from itertools import pairwise
 
+    from trackhub.cli.tables_lineage import ends
     from trackhub.errors import ConfigError
 
     steps = list(lineage.checkpoints)
     for before, step in pairwise([0, *steps]):
         if wanted in (str(step), lineage.file(step).name):
             return step, before
-    known = _ends(steps) if steps else "the run has none"
-    raise ConfigError(f"no checkpoint {wanted}; those that count, by step: {known}")
+    raise ConfigError(f"no checkpoint {wanted}; those that count, by step: {ends(steps)}")
 
 
 def _export(lineage: Lineage, law: Law | None, target: Path, as_json: bool) -> None:
+    from trackhub.cli.tables_lineage import show_export
     from trackhub.lineage.pairs import export
-    from trackhub.showing.console import console
-    from trackhub.showing.words import counted
 
     written = export(lineage, law, target)
     gone = len(lineage.checkpoints) - written
     if as_json:
         print_json({"file": str(target), "pairs": written, "without_file": gone})
-        return
-    left_out = f"; without a file, and left out: {gone}" if gone else ""
-    words = f"{target}: {counted(written, 'checkpoint')} with what they have seen{left_out}"
-    console.print(words, highlight=False, markup=False, soft_wrap=True)
+    else:
+        show_export(target, written, gone)
 
 
 def _verify(lineage: Lineage, law: Law | None, as_json: bool) -> int:
+    from trackhub.cli.tables_lineage import show_proof
     from trackhub.errors import ConfigError
     from trackhub.lineage.proof import proven
-    from trackhub.showing.console import console
-    from trackhub.showing.words import counted
 
     if law is None:
         raise ConfigError("the run's configuration does not say how its data were ordered: there is nothing to compare")
     found = proven(lineage, law)
-    if as_json:
-        print_json(found)
-    elif found.first_difference is None:
-        steps, lines = counted(found.steps, "step"), counted(found.lines, "line")
-        console.print(f"[green]true[/green]: {steps}, {lines} used, as seed {law.seed} orders them", highlight=False)
-    else:
-        one = found.first_difference
-        console.print(f"[red]not true[/red] from step {one.step} on (rank {one.rank}): {one.reason}", soft_wrap=True)
-    if found.data_changed and not as_json:
-        console.print(f"[yellow]{law.data_file} has changed since: its lines are others now[/yellow]", soft_wrap=True)
+    print_json(found) if as_json else show_proof(found, law)
     return 0 if found.true else 1
 
 
 def _summary(lineage: Lineage, as_json: bool) -> None:
-    from trackhub.showing.console import console, table
-    from trackhub.showing.words import counted
+    from trackhub.cli.tables_lineage import show_counts
 
-    told = lineage.totals()
     if as_json:
-        print_json({**told, "checkpoints": list(lineage.counts())})
-        return
-    steps, lines = counted(told["steps"], "step"), counted(told["lines"], "line")
-    words = f"{told['run']}: {steps}, {lines}, used {counted(told['samples'], 'time')}"
-    console.print(words, highlight=False, markup=False, soft_wrap=True)
-    columns = ("checkpoint", "steps since", "lines seen", "new", "file")
-    shown = table(*columns, numbers=columns[:4])
-    for one in lineage.counts():
-        shown.add_row(str(one["step"]), str(one["steps"]), str(one["seen"]), str(one["new"]), one["file"])
-    console.print(shown if lineage.checkpoints else "no checkpoint was saved")
+        print_json({**lineage.totals(), "checkpoints": list(lineage.counts())})
+    else:
+        show_counts(lineage)
