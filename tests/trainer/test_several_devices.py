@@ -19,6 +19,7 @@ from trainer_help import command, only_run
 
 from trackhub.layout import RunFolder
 from trackhub.lineage import law
+from trackhub.lineage.law import of_run
 from trackhub.lineage.proof import proven
 from trackhub.lineage.reading import read
 
@@ -77,6 +78,16 @@ def test_each_rank_keeps_its_share_of_each_step(folder: Path) -> None:
     rows = [json.loads(row) for row in (folder / "logs" / "batch_tracking_sample.jsonl").read_text().splitlines()]
     told = [[(sample["source_line"], sample["epoch"]) for sample in row["samples"]] for row in rows]
     assert told == [known.share(step) for step in range(1, STEPS + 1)]
+
+
+def test_lineage_tells_the_lines_of_each_rank(folder: Path) -> None:
+    """And they are those of the order."""
+    told = read(RunFolder(folder))
+    shares = {(batch.step, batch.rank): len(batch.lines) for batch in told.batches}
+    assert shares == {(step, rank): 4 for step in range(1, STEPS + 1) for rank in (0, 1)}
+    law = of_run(RunFolder(folder))
+    assert law is not None
+    assert proven(told, law).true
 
 
 def test_only_rank_0_talks_and_measures(folder: Path, done: subprocess.CompletedProcess[str]) -> None:

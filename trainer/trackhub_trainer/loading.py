@@ -108,6 +108,7 @@ def loader(
     done: Callable[[], int] = lambda: 0,
     rank: Callable[[], int] = lambda: 0,
     workers: int = 0,
+    pin: bool = False,
 ) -> Any:
     """The forward passes for the trainer, as `Part`: one epoch of Lightning's is the whole training.
 
@@ -115,12 +116,13 @@ def loader(
         examples, schedule, seed, batching: as for `Parts`.
         done, rank: as for `Numbers`.
         workers: processes that prepare batches ahead; they change nothing but the speed.
+        pin: batches lie in memory that a GPU copies from by itself.
     """
     return Resumable(
         Parts(examples, schedule, seed, batching),
         sampler=Numbers(schedule, done, rank),
         batch_size=None,
         num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=pin,
         generator=torch.Generator(),  # else it draws its workers' seed from the numbers that dropout goes by
     )

@@ -247,6 +247,7 @@ class Training:
             done=lambda: int(trainer.global_step),
             rank=lambda: int(trainer.global_rank),
             workers=job.config.workers,
+            pin=self.machine.device == "cuda",
         )
         torch.manual_seed(job.config.seed + trainer.global_rank)  # each rank has dropout of its own
         self.model.train()
