@@ -167,6 +167,32 @@ def lines_in(row: dict[str, Any]) -> list[tuple[int, int]]:
     return [(sample["source_line"], sample["epoch"]) for sample in row["samples"]]
 
 
+def test_the_file_of_batches_grows_step_by_step(
+    data_dir: Path, runs: Path, seen: list[Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever follows it sees each step when it is done."""
+    lengths: list[int] = []
+    spied = module.LoraModule.training_step
+
+    def looked(self: Any, part: Any, index: int) -> Any:
+        lengths.append(sum(path.read_bytes().count(b"\n") for path in runs.glob("*/logs/batch_tracking_*")))
+        return spied(self, part, index)
+
+    monkeypatch.setattr(module.LoraModule, "training_step", looked)
+    train(job(data_dir, "--max-steps", "3", "--accumulate", "2"))
+    assert lengths == [0, 0, 1, 1, 2, 2]
+    assert len(seen) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "tracks"), [([], True), (["--track_batches"], True), (["--no_track_batches"], False)]
+)
+def test_the_traditional_option_is_understood(words: list[str], tracks: bool) -> None:
+    """With underscores, and off by a word of its own."""
+    asked = request.read(words)
+    assert (asked.problems, asked.config.track_batches) == ((), tracks)
+
+
 def test_without_tracking_nothing_is_kept(data_dir: Path, runs: Path) -> None:
     """No event, no file, and the command says why."""
     train(job(data_dir, "--no-track-batches"))
