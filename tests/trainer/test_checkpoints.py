@@ -18,6 +18,7 @@ from trackhub_trainer.keeping import Keeper
 from trackhub_trainer.loading import loader
 from trackhub_trainer.module import LoraModule
 from trackhub_trainer.schedule import Schedule, settle
+from trackhub_trainer.stock import Stock
 from trackhub_trainer.watch import Watch
 
 pytestmark = [
@@ -112,6 +113,18 @@ def test_of_the_best_only_the_best_stay_also_over_a_resume(tmp_path: Path, examp
     Run(tmp_path, examples, start=tmp_path / file_name(6, 12), config=config)
     again = sorted((step for step in straight.losses if step in early or step > 6), key=straight.losses.__getitem__)
     assert steps_in(tmp_path) == sorted({*again[:2], 6, 12})
+
+
+def test_one_of_the_best_that_was_deleted_later_is_none_after_going_back(tmp_path: Path) -> None:
+    """What a better one had taken the place of is gone, and the better one is taken back: others get a chance."""
+    (tmp_path / "b.ckpt").write_bytes(b"xx")
+    config = Config(max_steps=12, save=("best:2", "improve:0.1"))
+    stock = Stock(tmp_path, saving.chosen(config, settle(config, 9)))
+    claims = {"best:2": {3: 0.1, 5: 0.2}, "improve:0.1": {3: 0.1}}
+    stock.restore({"files": [[3, "a.ckpt", 9, 0.1], [5, "b.ckpt", 9, 0.2]], "claims": claims})
+    kept = stock.state()
+    assert kept["claims"] == {"best:2": {5: 0.2}, "improve:0.1": {3: 0.1}}
+    assert kept["files"] == [[5, "b.ckpt", 2, 0.2]]
 
 
 def test_a_budget_deletes_the_oldest_but_never_the_best_or_the_last(tmp_path: Path, examples: list[Encoded]) -> None:

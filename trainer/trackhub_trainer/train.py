@@ -281,7 +281,8 @@ class Training:
     def _keeper(self, run: trackhub.Run, watch: Watch) -> Keeper:
         steps = self.job.schedule
         who = saving.chosen(self.job.config, steps)
-        folder, budget = run.path / "checkpoints", saving.budget(self.job.config)
+        folder = run.path / "checkpoints"
+        budget = None if ranks.rank() else saving.budget(self.job.config)  # rank 0 alone deletes: it has the metrics
         return Keeper(folder, who, steps.max_steps, watch, run.save_checkpoint, budget)
 
     def _identity(self, run: trackhub.Run) -> dict[str, Any]:
