@@ -100,8 +100,8 @@ def ours(job: Job, clock: Clock, folder: Path) -> dict[str, float]:
             return _timed(found, spent) if name.startswith("log_") else found
 
     class Timed(Training):
-        def _fit(self, run: Any) -> None:
-            super()._fit(Watched(run))
+        def _fit(self, run: Any) -> int:
+            return super()._fit(Watched(run))
 
         def _trainer(self, folder: Path, callbacks: list[Any]) -> Any:
             return super()._trainer(folder, [*callbacks, Tick()])
