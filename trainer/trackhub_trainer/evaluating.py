@@ -4,68 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 from rich.console import Console
-from rich.table import Table
 
 from trackhub.errors import ConfigError
-from trackhub.showing.console import table
-from trackhub.showing.words import plain
 from trackhub_trainer import choosing, cloze, targets
-from trackhub_trainer.cloze import Cloze
 from trackhub_trainer.eval_options import EvalRequest
+from trackhub_trainer.eval_table import Part, Row, shown
 from trackhub_trainer.targets import Target
-
-if TYPE_CHECKING:
-    from trackhub_trainer.data import Split
-    from trackhub_trainer.evaluate import Accuracy
-    from trackhub_trainer.tasks import Task
-
-NAMES = {
-    "accuracy": "accuracy, the trainer's prompt",
-    "cloze_acc": "cloze acc, as lm-eval",
-    "cloze_acc_norm": "cloze acc_norm, as lm-eval",
-}
-"""How a metric stands in the table, by its name in the JSON."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One data set that is measured, and its questions."""
-
-    task: Task
-    split: Split
-
-    def asked(self) -> list[Cloze]:
-        """The questions as lm-eval asks them."""
-        return [cloze.ask(self.task, question) for question in self.split.questions]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One number."""
-
-    part: Part
-    metric: str
-    found: Accuracy
-    note: str = ""
-
-    def told(self, target: Target) -> dict[str, Any]:
-        """As an object of the JSON."""
-        return {
-            "model": target.name,
-            "dataset": self.part.task.name,
-            "file": str(self.part.split.where),
-            "metric": self.metric,
-            "value": self.found.value,
-            "standard_error": self.found.standard_error,
-            "right": self.found.right,
-            "questions": self.found.questions,
-            "skipped_lines": len(self.part.split.skipped),
-            "note": self.note,
-        }
 
 
 def run(request: EvalRequest, console: Console) -> None:
@@ -76,14 +23,14 @@ def run(request: EvalRequest, console: Console) -> None:
     """
     target, parts = _prepared(request)
     rows = list(_measured(request, target, parts, console))
-    told = json.dumps([row.told(target) for row in rows], indent=1, ensure_ascii=False)
-    if request.out is not None:
-        with request.out.open("x", encoding="utf-8") as file:
-            file.write(told + "\n")
+    told = json.dumps([row.told(target.name) for row in rows], indent=1, ensure_ascii=False)
     if request.json:
         print(told)
     else:
-        console.print(_table(target, rows))
+        console.print(shown(target.name, rows))
+    if request.out is not None:
+        with request.out.open("x", encoding="utf-8") as file:
+            file.write(told + "\n")
 
 
 def _prepared(request: EvalRequest) -> tuple[Target, list[Part]]:
@@ -149,20 +96,3 @@ def _seen(console: Console, part: Part, measure: str) -> Callable[[int], None]:
         (status.start if done < whole else status.stop)()
 
     return tell
-
-
-def _table(target: Target, rows: list[Row]) -> Table:
-    numbers = ("questions", "right", "value", "standard error")
-    shown = table("data set", "metric", *numbers, "note", title=target.name, numbers=numbers)
-    for row in rows:
-        found = row.found
-        percents = (f"{100 * value:.1f} %" for value in (found.value, found.standard_error))
-        counts = (str(found.questions), str(found.right))
-        shown.add_row(row.part.task.name, NAMES[row.metric], *counts, *percents, plain(_note(row)))
-    return shown
-
-
-def _note(row: Row) -> str:
-    skipped = len(row.part.split.skipped)
-    left_out = f"{skipped} broken lines left out" if skipped else ""
-    return "; ".join(part for part in (row.note, left_out) if part)
