@@ -57,6 +57,7 @@ def hub() -> Iterator[ThreadingHTTPServer]:
         thread.join()
 
 
+@pytest.mark.torture
 def test_a_hub_name_is_loaded_from_the_endpoint_and_is_the_name_in_the_final_model(
     hub: ThreadingHTTPServer, tmp_path: Path
 ) -> None:

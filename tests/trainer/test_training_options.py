@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from trackhub_trainer.preparing import prepare
 from trackhub_trainer.request import read
 from trainer_help import command, only_run
 
@@ -78,3 +79,14 @@ def test_its_config_is_a_configuration(folder: Path) -> None:
         assert getattr(request.config, name) == getattr(asked.config, name), name
     assert list(request.config.lora) == list(asked.config.lora)
     assert not {"accumulate", "schedule", "devices"} & set(yaml.safe_load(path.read_text())["config"]["chosen"])
+
+
+def test_it_can_go_on_longer_than_it_was_to_take(folder: Path) -> None:
+    """Also after it stopped early; the schedule is stretched, from where it is."""
+    job = prepare(
+        read(["--resume-from-checkpoint", str(folder), "--max-steps", "30", "--runs-dir", str(folder.parent)])
+    )
+    assert job.told is not None
+    assert (job.told.step, job.schedule.max_steps, job.schedule.schedule) == (7, 30, "cosine")
+    assert job.config.early_stop == "train/lr:4@max"
+    assert job.schedule.lr_at(8) > job.schedule.lr_at(30) > 0

@@ -84,7 +84,7 @@ class Config:
     )
 
     lora: object = setting(
-        (), "any other setting of peft's LoraConfig: FIELD=VALUE, e.g. use_dora=true; may be repeated"
+        (), "any other field of peft's LoraConfig, e.g. use_dora=true; may be repeated", metavar="FIELD=VALUE"
     )
 
     save: tuple[str, ...] = setting(

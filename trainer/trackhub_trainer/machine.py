@@ -49,7 +49,7 @@ def _of_gpu(config: Config) -> Iterator[str]:
     for option, wanted in (("--compile", config.compile), ("--load-4bit", config.load_4bit)):
         if wanted and not _on_gpu(config):
             yield f"{option} needs a GPU, and there is none in use here: leave it out"
-    if config.load_4bit and find_spec("bitsandbytes") is None:
+    if config.load_4bit and _on_gpu(config) and find_spec("bitsandbytes") is None:
         yield "--load-4bit needs bitsandbytes: pip install bitsandbytes"
     if config.load_4bit and config.base_model.endswith(".gguf"):
         yield "--load-4bit quantizes a model in full precision; a .gguf is quantized already: leave one of them out"

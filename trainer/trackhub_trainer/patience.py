@@ -9,7 +9,7 @@ from trackhub_trainer.policies import lower_is_better
 
 @dataclass(frozen=True)
 class Rule:
-    """``--early-stop METRIC:PATIENCE``.
+    """``--early-stop METRIC:TIMES``.
 
     Attributes:
         metric: the name that it is logged under.
@@ -31,6 +31,6 @@ def rule(text: str) -> Rule:
     words, _, direction = text.partition("@")
     metric, _, patience = words.rpartition(":")
     if not metric or not patience.isdecimal() or int(patience) < 1 or direction not in ("", "min", "max"):
-        raise ValueError("wants METRIC:PATIENCE, such as val/loss:5, and @min or @max behind it if need be")
+        raise ValueError("wants METRIC:TIMES, such as val/loss:5, and @min or @max behind it if need be")
     down = direction == "min" if direction else lower_is_better(metric)
     return Rule(metric, int(patience), 1 if down else -1)
