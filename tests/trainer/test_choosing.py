@@ -47,6 +47,14 @@ def test_files_of_any_name(tmp_path: Path) -> None:
     ]
 
 
+def test_an_own_file_is_recorded_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its run can be repeated from anywhere, also if the file's name has no ending."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "mine", line())
+    recorded = prepare(read(["--dataset", "mine", "--test-file", "mine", "--trackers", "none"])).record()
+    assert (recorded["dataset"], recorded["test_file"]) == (str(tmp_path / "mine"), str(tmp_path / "mine"))
+
+
 def test_the_kind_of_an_own_file_is_what_its_lines_say(tmp_path: Path) -> None:
     """`task_type` decides how it is asked."""
     row = line(task_type="pronoun_resolution", input="Ann hit Eve, so _ cried.", options=["Ann", "Eve"], target="2")

@@ -98,9 +98,9 @@ def test_a_line_is_asked_as_the_row_that_it_comes_from(shared: Path) -> None:
 
 def test_only_the_label_is_taken_off_an_option() -> None:
     """A colon in its text stays."""
-    row = line(options=["A: ratio 3:2", "B:x", "C:  y"], target="A", target_idx=0)
+    row = line(options=["A: ratio 3:2", "B:x", "C:  y", "(D): z"], target="A", target_idx=0)
     found = ask(TASKS["arc-easy"], question(TASKS["arc-easy"], 0, row))
-    assert [end for _, end in found.pairs] == [" ratio 3:2", " x", "  y"]
+    assert [end for _, end in found.pairs] == [" ratio 3:2", " x", "  y", " z"]
     own = line(options=["the ratio: 3", "none"], target=None, target_idx=0)
     assert ask(TASKS["sample"], question(TASKS["sample"], 0, own)).pairs[0][1] == " the ratio: 3"
 

@@ -22,7 +22,7 @@ ENDINGS = ("_formatted", "_train")
 def read(config: Config) -> tuple[Task | None, Data | None, list[str]]:
     """(the data set, its questions, what is wrong with them)."""
     given = _given(config)
-    task = TASKS.get(config.dataset) or (_own(given["train"]) if _is_file(config.dataset) else None)
+    task = TASKS.get(config.dataset) or (_own(given["train"]) if is_file(config.dataset) else None)
     if task is None:
         return None, None, [_unknown(config.dataset)]
     if config.source == "hub" and (wrong := hub.problems(task)):
@@ -40,9 +40,9 @@ def to_measure(config: Config, as_given: bool) -> tuple[Task | None, Split, list
         as_given: a file as data set is what is measured; else it was trained on, and its siblings are measured.
     """
     given = _given(config)
-    if as_given and _is_file(config.dataset):
+    if as_given and is_file(config.dataset):
         given = {"test": given["train"]}
-    task = TASKS.get(config.dataset) or (_own(Path(config.dataset).expanduser()) if _is_file(config.dataset) else None)
+    task = TASKS.get(config.dataset) or (_own(Path(config.dataset).expanduser()) if is_file(config.dataset) else None)
     if task is None:
         return None, Split(Path()), [_unknown(config.dataset)]
     if config.source == "hub" and (wrong := hub.problems(task)):
@@ -71,7 +71,7 @@ def run_name(config: Config) -> str:
     """What the run is called, or else runs of this data set; a run's folder carries the time behind it."""
     if given := given_name(config):
         return given
-    name = name_of(Path(config.dataset)) if _is_file(config.dataset) else config.dataset
+    name = name_of(Path(config.dataset)) if is_file(config.dataset) else config.dataset
     return f"{name}_lora"
 
 
@@ -96,12 +96,12 @@ def _unasked(config: Config, task: Task, found: Data) -> list[str]:
 def _given(config: Config) -> dict[str, Path]:
     """The files that were named, by split."""
     named = {name: getattr(config, f"{name}_file") for name in SPLITS}
-    if _is_file(config.dataset) and not named["train"]:
+    if is_file(config.dataset) and not named["train"]:
         named["train"] = config.dataset
     return {name: Path(path).expanduser() for name, path in named.items() if path}
 
 
-def _is_file(dataset: str) -> bool:
+def is_file(dataset: str) -> bool:
     """Whether ``--dataset`` names a file, there or not, and not a data set."""
     return dataset not in TASKS and (Path(dataset).suffix in (".jsonl", ".json") or Path(dataset).is_file())
 

@@ -14,7 +14,7 @@ from trackhub_trainer.data import SHOWN, Question, Split
 from trackhub_trainer.rows import PASSAGE, Row
 from trackhub_trainer.tasks import Task
 
-LABEL = re.compile(r"^\s*\w{1,2}: ?")
+LABEL = re.compile(r"^\s*\(?\w{1,2}\)?: ?")
 """What stands before an option in a line."""
 
 

@@ -95,7 +95,7 @@ class Job:
 def _absolute(config: Config) -> dict[str, str]:
     """The settings that name files or folders, as they are found from anywhere."""
     given = {name: getattr(config, name) for name in ("data_dir", "train_file", "validation_file", "test_file")}
-    if Path(config.dataset).suffix and Path(config.dataset).exists():
+    if choosing.is_file(config.dataset):
         given["dataset"] = config.dataset
     return {name: str(Path(path).expanduser().absolute()) for name, path in given.items() if path}
 
