@@ -114,6 +114,7 @@ def done(place: Place) -> Done:
     """Commands that came after, by what they are for."""
     newest = place.path / "elsewhere" / "renamed" / "checkpoints" / "checkpoint-step-012.ckpt"
     newest.write_bytes(newest.read_bytes()[:-1000])
+    newest.with_name(".checkpoint-step-016.ckpt.12345").write_bytes(b"killed while it was written")
     commands = {
         "straight": [*place.new, "--max-steps", "24", "--stage1-steps", "12", "--runs-dir", "straight"],
         "killed": [*place.new, "--runs-dir", "runs", LOOKS, "auto"],
@@ -204,6 +205,7 @@ def test_a_moved_folder_goes_on_past_a_truncated_checkpoint(place: Place, done: 
     assert losses(copied) == {step: loss for step, loss in straight.items() if step <= 16}
     assert (copied / "checkpoints" / "before-rewind-1" / "checkpoint-step-012.ckpt").is_file()
     assert not (place.path / "nowhere").exists()
+    assert not list(copied.glob("checkpoints/.*")), "what was half written is gone"
 
 
 def test_a_run_without_steps_left_says_so(done: Done) -> None:

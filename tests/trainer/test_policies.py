@@ -72,7 +72,7 @@ def test_best_claims_what_is_among_the_best_so_far() -> None:
 
 
 def test_best_by_an_accuracy_is_the_highest_and_a_direction_can_be_named() -> None:
-    [accuracy, named] = policies("best:1@test/accuracy", "best:1@val/thing@max")
+    [accuracy, named] = policies("best:1@val/accuracy", "best:1@train/lr@max")
     assert claimed(accuracy, [0.1, 0.3, 0.2, 0.4]) == claimed(named, [0.1, 0.3, 0.2, 0.4]) == [1, 2, 4]
 
 
@@ -107,7 +107,9 @@ def test_young_daly_measures_first_and_then_goes_by_the_cost() -> None:
         ("smart:x", "1 or more"),
         ("best:@val/loss", "1 or more"),
         ("best:3@", "a metric behind the @"),
-        ("best:3@val/f1@up", "min or max"),
+        ("best:3@val/loss@up", "min or max"),
+        ("best:3@val/los", "nothing logs val/los while it trains: there are train/loss, train/lr, val/loss"),
+        ("improve:0.1@acc", "val/accuracy"),
         ("improve:1", "above 0 and below 1"),
         ("improve:a", "above 0 and below 1"),
         ("time:10", "time:10m"),

@@ -88,6 +88,7 @@ def test_the_second_rate_is_where_a_line_or_a_cosine_ends() -> None:
         (Config(early_stop="val/loss"), "--early-stop val/loss: wants METRIC:TIMES"),
         (Config(early_stop="val/loss:0"), "wants METRIC:TIMES"),
         (Config(early_stop="val/loss:3@up"), "@min or @max"),
+        (Config(early_stop="val/los:3"), "--early-stop val/los:3: nothing logs val/los"),
         (Config(max_steps=5, save_steps=6), "--save-steps 6 is more than --max-steps 5"),
         (Config(max_steps=5, stage1_steps=2, stage2_steps=2), "make 4, not --max-steps 5"),
         (Config(max_steps=5, stage1_steps=6), "--stage1-steps 6 is more than --max-steps 5"),

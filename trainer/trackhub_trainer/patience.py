@@ -23,7 +23,7 @@ class Rule:
 
 
 def rule(text: str) -> Rule:
-    """The rule as the user writes it: "val/loss:5", or "val/f1:5@max".
+    """The rule as the user writes it: "val/loss:5", or "val/accuracy:5@max".
 
     Raises:
         ValueError: what is wrong with it.

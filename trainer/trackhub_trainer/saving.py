@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trackhub_trainer.policies import At, Best, Every, Improve, Policy, YoungDaly, lower_is_better, smart
+from trackhub_trainer.watch import unmeasured
 
 if TYPE_CHECKING:
     from trackhub_trainer.config import Config
@@ -142,12 +143,14 @@ def _count(text: str, example: str, most: int | None = None) -> int:
 
 
 def _of_metric(text: str) -> tuple[str, str, int]:
-    """(number, metric, sign) of "3", "3@val/loss", "3@val/f1@max"."""
+    """(number, metric, sign) of "3", "3@val/loss", "3@val/accuracy@max"."""
     number, *rest = text.split("@")
     metric = rest[0] if rest else LOSS
     direction = rest[1] if len(rest) > 1 else "min" if lower_is_better(metric) else "max"
     if not metric or len(rest) > 2 or direction not in ("min", "max"):
-        raise ValueError("wants a metric behind the @, and min or max behind a second one: best:3@val/f1@max")
+        raise ValueError("wants a metric behind the @, and min or max behind a second one: best:3@val/accuracy@max")
+    if wrong := unmeasured(metric):
+        raise ValueError(wrong)
     return number, metric, 1 if direction == "min" else -1
 
 

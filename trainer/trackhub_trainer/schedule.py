@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from trackhub_trainer import patience, rates, saving
 from trackhub_trainer.config import Config
+from trackhub_trainer.watch import unmeasured
 
 MAX_STEPS = 125
 LAST = 50
@@ -148,6 +149,7 @@ def _of_rates(config: Config, steps: int) -> Iterator[str]:
 
 def _of_stop(config: Config) -> Iterator[str]:
     try:
-        patience.rule(config.early_stop or "x:1")
+        if config.early_stop and (wrong := unmeasured(patience.rule(config.early_stop).metric)):
+            yield f"--early-stop {config.early_stop}: {wrong}"
     except ValueError as error:
         yield f"--early-stop {config.early_stop}: {error}"

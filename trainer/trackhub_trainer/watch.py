@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
+
+MEASURED = ("train/loss", "train/lr", "val/loss", "val/accuracy")
+"""What is logged while a training goes on; those of validation with ``--eval-every``."""
+
+
+def unmeasured(metric: str) -> str:
+    """What is said of a metric that nothing logs; "" if it is logged."""
+    if metric in MEASURED:
+        return ""
+    close = difflib.get_close_matches(metric, MEASURED, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"nothing logs {metric} while it trains: there are {', '.join(MEASURED)}.{hint}"
 
 
 class Watch:
