@@ -14,6 +14,7 @@ from trackhub_trainer.eval_options import read
 from trackhub_trainer.model import TINY
 from trainer_help import line, write_lines
 
+import trackhub
 from trackhub.errors import ConfigError
 
 
@@ -96,6 +97,18 @@ def test_a_broken_checkpoint_runs_nothing(tmp_path: Path) -> None:
     (tmp_path / "x.ckpt").write_bytes(b"\x80\x04cposix\nsystem\n(S'true'\ntR.")
     [problem] = problems(str(tmp_path / "x.ckpt"), "--dataset", "sample", "--limit", "2")
     assert "x.ckpt" in problem
+
+
+def test_a_run_without_a_final_model_names_a_checkpoint_instead(tmp_path: Path, runs: Path) -> None:
+    """It may still be training."""
+    with trackhub.start(name="young", trackers="none", config={"dataset": "sample"}) as run:
+        assert problems(str(run.path)) == (f"the run {run.path.name} has no final_model",)
+        (run.path / "checkpoints").mkdir()
+        last = run.path / "checkpoints" / "checkpoint-step-009.ckpt"
+        for file in (last.with_name("checkpoint-step-008.ckpt"), last):
+            file.touch()
+        [problem] = problems(run.path.name, "--runs-dir", str(runs))
+        assert problem.endswith(f"has no final_model; measure a checkpoint: {last}")
 
 
 def test_a_sentence_without_a_blank_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
