@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from trackhub_trainer import machine
@@ -17,6 +21,7 @@ from trackhub_trainer.encoding import Encoder
 from trainer_fit import LIGHTNING, distance, fit
 from trainer_help import command, only_run
 
+from trackhub.journal.state import state
 from trackhub.layout import RunFolder
 from trackhub.lineage import law
 from trackhub.lineage.law import of_run
@@ -29,14 +34,19 @@ DIVIDED = "--devices 2 --accumulate 2 --batch-size 2 --lora-dropout 0 --lr 5e-3 
 ALONE = Config(batch_size=8, lora_dropout=0.0, lr=5e-3, max_steps=STEPS)
 
 
+def environment() -> dict[str, str]:
+    """Without what this test run has set."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRACKHUB_")}
+    return {**clean, "OMP_NUM_THREADS": "1", "TRACKHUB_LINGER": "0", "TRACKHUB_SYSTEM_EVERY": "0"}
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """A training on two ranks, ended; its working folder is `args[-1]`."""
     folder = tmp_path_factory.mktemp("ranks")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRACKHUB_")}
     arguments = command(*DIVIDED.split(), "--max-steps", f"{STEPS}", "--trackers", "csv", "--runs-dir", f"{folder}")
-    settings = {"OMP_NUM_THREADS": "1", "TRACKHUB_LINGER": "0", "TRACKHUB_SYSTEM_EVERY": "0", "TRACKHUB_STRICT": "1"}
-    return subprocess.run(arguments, cwd=folder, env={**clean, **settings}, capture_output=True, text=True, timeout=280)
+    settings = {**environment(), "TRACKHUB_STRICT": "1"}
+    return subprocess.run(arguments, cwd=folder, env=settings, capture_output=True, text=True, timeout=280)
 
 
 @pytest.fixture
@@ -99,8 +109,42 @@ def test_only_rank_0_talks_and_measures(folder: Path, done: subprocess.Completed
     assert "test accuracy" not in (folder / "logs" / "training.rank-1.log").read_text()
 
 
+@pytest.mark.torture
+def test_torchrun_starts_the_ranks_of_one_run(tmp_path: Path) -> None:
+    """All at once: the others wait for rank 0's run."""
+    torchrun = Path(sys.executable).with_name("torchrun")
+    ours = command(*DIVIDED.split(), "--max-steps", "2", "--trackers", "csv", "--runs-dir", f"{tmp_path}")
+    launched = [str(torchrun), "--standalone", "--nproc-per-node", "2", "--no-python", *ours]
+    done = subprocess.run(launched, env=environment(), capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("step 2/2") == 1
+    assert {"rank-0.jsonl", "rank-1.jsonl"} <= {path.name for path in (only_run(tmp_path) / "journal").iterdir()}
+
+
+@pytest.mark.torture
+@pytest.mark.alone
+def test_a_rank_that_is_killed_fails_the_run(tmp_path: Path) -> None:
+    """Nobody waits for it for ever: rank 0 fails, or Lightning kills it; either way the run has ended."""
+    ours = command(*DIVIDED.split(), "--max-steps", "100000", "--trackers", "csv", "--runs-dir", f"{tmp_path}")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*ours, "--stage1-steps", "5"], env=environment(), text=True, **pipes) as trainer:
+        until = time.monotonic() + 200
+        while not list(tmp_path.glob("*/journal/rank-1.jsonl")) and time.monotonic() < until:
+            time.sleep(0.2)
+        [other] = [one for one in psutil.Process(trainer.pid).children() if "trainer" in " ".join(one.cmdline()[:3])]
+        time.sleep(8)
+        other.kill()
+        _, error = trainer.communicate(timeout=60)
+    assert trainer.returncode in (1, -signal.SIGKILL), error
+    assert trainer.returncode < 0 or "training.rank-*.log" in error
+    run, until = RunFolder(only_run(tmp_path)), time.monotonic() + 30
+    while state(run).status == "running" and time.monotonic() < until:
+        time.sleep(0.2)
+    assert state(run).status in ("failed", "killed")
+
+
 @pytest.mark.parametrize(
-    ("config", "environment", "said"),
+    ("config", "variables", "said"),
     [
         (Config(num_nodes=2), {}, "--num-nodes 2 wants torchrun or srun on each machine"),
         (Config(num_nodes=2, devices=4), {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2"}, "starts 2 processes, but"),
@@ -108,13 +152,11 @@ def test_only_rank_0_talks_and_measures(folder: Path, done: subprocess.Completed
         (Config(precision="16-mixed", accelerator="cpu"), {}, "on a CPU: --precision bf16-mixed"),
     ],
 )
-def test_what_cannot_be(
-    config: Config, environment: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be(config: Config, variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told before anything is loaded."""
     for name in machine.LAUNCHERS:
         monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     [problem] = machine.problems(config)
     assert said in problem

@@ -100,6 +100,11 @@ class Resumable(DataLoader):  # type: ignore[misc]
         """Nothing to do."""
 
 
+def _as_it_is(part: Part) -> Part:
+    """Torch would look into each tuple for something to convert."""
+    return part
+
+
 def loader(
     examples: Sequence[Encoded],
     schedule: Schedule,
@@ -122,6 +127,7 @@ def loader(
         Parts(examples, schedule, seed, batching),
         sampler=Numbers(schedule, done, rank),
         batch_size=None,
+        collate_fn=_as_it_is,
         num_workers=workers,
         pin_memory=pin,
         generator=torch.Generator(),  # else it draws its workers' seed from the numbers that dropout goes by
