@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import random
 import re
 import shutil
 import subprocess
@@ -17,8 +18,9 @@ import pytest
 import torch
 from trackhub_trainer import belonging, model
 from trackhub_trainer import request as requests
-from trackhub_trainer.config import Config
+from trackhub_trainer.config import FIELDS, Config
 from trackhub_trainer.preparing import prepare
+from trackhub_trainer.resuming import FREE
 from trainer_help import command, only_run
 
 from trackhub import ConfigError
@@ -39,18 +41,21 @@ for argv in json.loads(sys.argv[1]):
 """Several commands in one process: torch is imported once."""
 
 KILLED = """
-import os, signal, sys
+import os, signal, sys, threading
 from trackhub_trainer import cli
 from trackhub_trainer.keeping import Keeper
+at, later = int(sys.argv[1]), float(sys.argv[2])
 saved = Keeper.after_step
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 def after_step(self, trainer, step, *rest):
     saved(self, trainer, step, *rest)
-    if step == 13:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if step == at:
+        threading.Timer(later, die).start() if later else die()
 Keeper.after_step = after_step
-cli.run(sys.argv[1:])
+cli.run(sys.argv[3:])
 """
-"""Dies in its 13th step."""
+"""Dies so many seconds after a step."""
 
 QUESTIONS = 30
 STEPS = ("--batch-size", "4", "--accumulate", "2", "--workers", "1", "--save", "every:4", "--eval-limit", "3")
@@ -101,7 +106,7 @@ Done = dict[str, tuple[int, str, str]]
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """With a training of 20 steps in `runs` that was killed in its 13th, and copies of it elsewhere."""
     place = Place(tmp_path_factory.mktemp("place"))
-    killed = place.python(KILLED, *place.new, "--max-steps", "20", "--runs-dir", "runs")
+    killed = place.python(KILLED, "13", "0", *place.new, "--max-steps", "20", "--runs-dir", "runs")
     assert killed.returncode == -9, killed.stderr
     run = only_run(place.path / "runs")
     shutil.copytree(run, place.path / "elsewhere" / "renamed")
@@ -341,6 +346,29 @@ def test_auto_takes_the_newest_run_of_the_data_set(killed: Path) -> None:
     origin = prepare(requests.read(["--runs-dir", str(killed.parent), LOOKS, "auto", "--trackers", "none"])).origin
     assert origin is not None
     assert origin.run == killed
+
+
+def test_what_may_be_given_anew_are_settings() -> None:
+    assert FIELDS.keys() >= FREE
+
+
+@pytest.mark.torture
+def test_random_kills_change_nothing(place: Place, done: Done) -> None:
+    """One command line, killed at random moments, also while it saves, until it gets through."""
+    seed = random.randrange(1 << 30)
+    chance = random.Random(seed)
+    again = [*place.new, "--max-steps", "24", "--stage1-steps", "12", "--runs-dir", "random", LOOKS, "auto"]
+    again[again.index("every:4")] = "every:1"
+    for step in (5, 11, 17):
+        when = [f"{step + chance.randrange(4)}", f"{chance.random() / 3:.3f}"]
+        assert place.python(KILLED, *when, *again).returncode == -9, (seed, when)
+    last = place.python(MANY, json.dumps([again]))
+    assert "=== 0" in last.stdout, (seed, last.stderr)
+    straight, run = only_run(place.path / "straight"), only_run(place.path / "random")
+    assert losses(run) == losses(straight), seed
+    assert batches(run) == batches(straight), seed
+    assert same(run, straight, 24), seed
+    assert state(RunFolder(run)).attempt == 3
 
 
 @pytest.mark.torture
