@@ -20,18 +20,8 @@ if TYPE_CHECKING:
 FREE = frozenset(
     {
         *("max_steps", "stage2_steps", "early_stop"),
-        *(
-            "save",
-            "save_steps",
-            "disk_budget",
-            "early_stop",
-            "eval_limit",
-            "cloze",
-            "eval_every",
-            "eval_subset",
-            "merge",
-            "track_batches",
-        ),
+        *("save", "save_steps", "disk_budget", "merge", "track_batches"),
+        *("eval_limit", "eval_every", "eval_subset", "cloze"),
         *("accelerator", "threads", "workers"),
         *("trackers", "tracker_opt", "runs_dir", "finish_timeout"),
         *("data_dir", "train_file", "validation_file", "test_file", "base_model"),
