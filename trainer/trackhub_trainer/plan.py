@@ -9,7 +9,7 @@ from rich.console import Group
 
 from trackhub.settings import select
 from trackhub.showing.console import table
-from trackhub_trainer import checkpoints, machine, model, rates, saving
+from trackhub_trainer import checkpoints, lora, machine, model, rates, saving
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.save_plan import in_bytes, save_plan
 from trackhub_trainer.schedule import Schedule
@@ -51,9 +51,29 @@ def _training(job: Job) -> Iterator[tuple[str, str]]:
     yield "base model", job.config.base_model
     yield "steps", f"{steps.max_steps} of {_per_step(steps)}: {steps.epochs(train):.2f} epochs"
     yield from rates.told(steps)
-    if job.config.early_stop:
-        yield "early stopping", job.config.early_stop
-    yield "machine", f"{chosen.accelerator}, precision {chosen.precision}, {job.config.batching} batches"
+    yield from _options(job)
+    yield (
+        "machine",
+        f"{chosen.accelerator}{_ranks(steps, chosen)}, precision {chosen.precision}, {job.config.batching} batches",
+    )
+
+
+def _options(job: Job) -> Iterator[tuple[str, str]]:
+    """What is off by default."""
+    config = job.config
+    if config.clip:
+        yield "clipping", f"the gradient of a step has a norm of {config.clip:g} at most"
+    if config.early_stop:
+        yield "early stopping", config.early_stop
+    if others := lora.given(config.lora)[0]:
+        yield "adapter", ", ".join(f"{name}={value}" for name, value in others.items())
+    flags = ("gradient_checkpointing", "compile", "load_4bit")
+    if on := [f"--{name.replace('_', '-')}" for name in flags if getattr(config, name)]:
+        yield "with", ", ".join(on)
+
+
+def _ranks(steps: Schedule, chosen: machine.Machine) -> str:
+    return f" x {steps.ranks} ({chosen.strategy})" if steps.ranks > 1 else ""
 
 
 def _per_step(steps: Schedule) -> str:
