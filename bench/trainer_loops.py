@@ -81,6 +81,7 @@ def ours(job: Job, clock: Clock, folder: Path) -> dict[str, float]:
     from rich.console import Console
     from trackhub_trainer import quiet
     from trackhub_trainer.each_step import EachStep
+    from trackhub_trainer.fitting import Fitting
     from trackhub_trainer.train import Training
 
     spent = [0.0]
@@ -99,16 +100,18 @@ def ours(job: Job, clock: Clock, folder: Path) -> dict[str, float]:
             found = getattr(self._run, name)
             return _timed(found, spent) if name.startswith("log_") else found
 
-    class Timed(Training):
-        def _fit(self, run: Any) -> int:
-            return super()._fit(Watched(run))
+    class Timed(Fitting):
+        def run(self, run: Any) -> int:
+            return super().run(Watched(run))
 
         def _trainer(self, folder: Path, callbacks: list[Any]) -> Any:
             return super()._trainer(folder, [*callbacks, Tick()])
 
     waiting = quiet.hush()
     with (folder / "console").open("w") as out:
-        Timed(job, Console(file=out)).run(waiting)
+        training = Training(job, Console(file=out))
+        training.fitting = Timed(training.parts)
+        training.run(waiting)
     return {"log": spent[0]}
 
 

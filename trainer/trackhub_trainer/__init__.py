@@ -7,7 +7,8 @@ what the user wants      cli, installed, quiet, dotenv_file, options, config, va
 what that comes to       preparing, several, choosing, schedule, rates, lora, patience, saving, plan, save_plan
 the questions            tasks, sources, lines, rows, hub, data
 the model                model, machine, encoding, batches, loading, module, random_state
-one training             train, each_step, watch, tracking, validating, early_stop, progress, stopping
+one training             train, parts, measuring, fitting, each_step, watch, tracking, validating, early_stop
+along the way            progress, stopping
 checkpoints              policies, keeping, stock, checkpoints, last_checkpoint
 going on from one        origin, resuming, belonging, going_on
 how good it is           scoring, evaluate, cloze, cloze_accuracy, eval_options, targets, evaluating, eval_table
