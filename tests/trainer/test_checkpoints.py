@@ -18,7 +18,7 @@ from trackhub_trainer.keeping import Keeper
 from trackhub_trainer.loading import loader
 from trackhub_trainer.module import LoraModule
 from trackhub_trainer.schedule import Schedule, settle
-from trackhub_trainer.stock import Stock
+from trackhub_trainer.stock import UNKNOWN, Stock
 from trackhub_trainer.watch import Watch
 
 pytestmark = [
@@ -137,6 +137,24 @@ def test_a_budget_deletes_the_oldest_but_never_the_best_or_the_last(tmp_path: Pa
     assert steps_in(tmp_path) == sorted({0, 9, 10, 11, 12, best} - ({9} if best < 9 else set()))
     assert stranger.read_bytes() == b"mine"
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 3_000_000
+
+
+def test_a_budget_that_is_given_later_spares_the_best_of_before(tmp_path: Path, examples: list[Encoded]) -> None:
+    """What a checkpoint is worth is known as soon as a policy asks for the best."""
+    first = Config(max_steps=6, save=("every:1", "best:1"), batch_size=4, lr=5e-3)
+    run = Run(tmp_path, examples, config=first)
+    best = min(run.losses, key=lambda step: run.losses[step])
+    kept = torch.load(tmp_path / file_name(6, 6), weights_only=True)["callbacks"]["Keeper"]
+    assert {step: worth for step, _, _, worth in kept["files"]} == run.losses
+    config = Config(max_steps=12, save=("every:1", "best:1"), disk_budget="3MB", batch_size=4, lr=5e-3)
+    later = Run(tmp_path, examples, start=tmp_path / file_name(6, 6), config=config)
+    whole = run.losses | later.losses
+    assert min(whole, key=lambda step: whole[step]) in steps_in(tmp_path)
+    other = Config(max_steps=12, save=("every:1", "best:1@train/lr"), batch_size=4, lr=5e-3)
+    judged = Keeper(tmp_path, saving.chosen(other, settle(other, 10)), 12, Watch(print), print)
+    judged.load_state_dict(kept)
+    assert {worth for _, _, _, worth in judged.state_dict()["files"]} <= {UNKNOWN}
+    assert best in {step for step, *_ in kept["files"]}
 
 
 def test_each_of_the_last_steps_is_told_of_when_it_exists(tmp_path: Path, examples: list[Encoded]) -> None:

@@ -110,6 +110,15 @@ def test_validation_that_serves_as_test_is_read_once(tmp_path: Path) -> None:
     assert len(found.skipped) == 1
 
 
+def test_a_test_file_that_is_given_is_the_test_also_where_validation_serves_as_test(tmp_path: Path) -> None:
+    """PIQA's own test file has no labels; that of the user has."""
+    rows = [line(dataset="piqa", options=["a b", "c d"], target=None, target_idx=0)]
+    folder = write_lines(tmp_path, "piqa", train=rows, validation=rows)
+    mine = write(tmp_path / "mine.jsonl", *rows, *rows)
+    _, found = chosen(dataset="piqa", data_dir=str(folder), test_file=mine)
+    assert (str(found.test_file), len(found.test), found.using_validation_as_test) == (mine, 2, False)
+
+
 def test_the_traditional_names_of_files_are_settings(tmp_path: Path) -> None:
     """`data.train_file`; switches are true or false."""
     path = tmp_path / "settings.yaml"

@@ -33,6 +33,9 @@ def test_a_line_becomes_a_prompt_with_its_options_and_the_letters_as_answers(tmp
     [
         ('{"input": ', "no valid JSON"),
         ("[1, 2]", "no JSON object"),
+        ('{{"input": "x"}}', "no valid JSON"),
+        ("{[1]: 2}", "no valid JSON"),
+        ("[" * 100_000, "no valid JSON"),
         (line(input=""), "`input` is missing"),
         (line(input=None), "`input` is missing"),
         (line(options=["A: one"]), "`options` is no list"),

@@ -64,10 +64,20 @@ def test_which_way_is_better(metric: str, sign: int) -> None:
 def test_a_training_that_goes_on_remembers_how_long_it_has_waited() -> None:
     """What a checkpoint keeps of it is plain."""
     waiting = Logged("m:3", 4.0, 5.0, 5.0)
-    assert waiting.early.state_dict() == {"best": 4.0, "waited": 2}
-    later = Logged("m:3")
+    assert waiting.early.state_dict() == {"of": ["m", 1], "best": 4.0, "waited": 2}
+    later = Logged("m:5")
     later.early.load_state_dict(waiting.early.state_dict())
     assert later.early.state_dict() == waiting.early.state_dict()
+
+
+@pytest.mark.parametrize("other", ["k:3", "m:3@max"])
+def test_a_training_that_goes_on_by_another_metric_waits_from_the_beginning(other: str) -> None:
+    """The best accuracy says nothing about a loss."""
+    waiting = Logged("m:3", -4.0, 5.0, 5.0)
+    later = Logged(other)
+    before = later.early.state_dict()
+    later.early.load_state_dict(waiting.early.state_dict())
+    assert later.early.state_dict() == before
 
 
 def test_lightning_ends_the_training_after_that_step(

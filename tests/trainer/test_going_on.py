@@ -300,6 +300,22 @@ def test_other_data_and_another_run_are_refused(place: Place, killed: Path, tmp_
     assert "is of another run (0000000000000000)" in problems(LOOKS, str(newest(killed)))
 
 
+def test_the_same_questions_on_other_lines_are_refused(place: Place, killed: Path, tmp_path: Path) -> None:
+    """Lineage counts lines: one blank line more, and the journal would mean two files."""
+    moved = tmp_path / "moved.jsonl"
+    moved.write_text("\n" + (place.path / "own.jsonl").read_text())
+    assert "on other lines than the run" in problems(LOOKS, str(killed), "--train-file", str(moved))
+
+
+def test_a_training_may_end_inside_its_first_stage(killed: Path) -> None:
+    """The rates up to there stay what they were."""
+    earlier = newest(killed).with_name("checkpoint-step-008.ckpt")
+    job = prepare(requests.read([LOOKS, str(earlier), "--max-steps", "10", "--trackers", "none"]))
+    steps = job.schedule
+    assert (steps.max_steps, steps.stage1_steps, steps.stage2_steps) == (10, 10, 0)
+    assert {steps.lr_at(step) for step in range(1, 11)} == {5e-4}
+
+
 def test_another_model_is_refused_by_its_shapes_and_by_its_weights(killed: Path, tiny: Any) -> None:
     """A base of the same architecture with other weights is another model."""
     told = belonging.told_by(newest(killed))

@@ -89,6 +89,13 @@ def test_what_belongs_to_one_data_set_is_not_given_for_several() -> None:
     assert any(problem.startswith("--devices and --num-nodes above 1:") for problem in caught.value.problems)
 
 
+@pytest.mark.parametrize("text", ["sample,sample", "sample,", ",sample"])
+def test_one_data_set_named_twice_is_one(text: str) -> None:
+    """As with trackers."""
+    [job] = several.prepared(read(["--dataset", text, "--trackers", "none"]))
+    assert (job.config.dataset, job.config.group) == ("sample", None)
+
+
 def test_one_data_set_has_no_group_unless_it_is_given() -> None:
     """A name, as trackers know it."""
     [job] = several.prepared(read(["--trackers", "none"]))

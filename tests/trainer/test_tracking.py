@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from trackhub_trainer import loading, module, preparing, request
+from trackhub_trainer import loading, measuring, module, preparing, request
 from trackhub_trainer.batches import Batch
 from trackhub_trainer.config import Config
 from trackhub_trainer.encoding import Encoded, Encoder
@@ -22,9 +22,11 @@ from trackhub_trainer.train import Training
 from trainer_fit import LIGHTNING
 from trainer_help import line, only_run, write_lines
 
+import trackhub
 from trackhub import events
 from trackhub.cli import main
 from trackhub.journal import read as read_journal
+from trackhub.journal.state import state
 from trackhub.layout import RunFolder
 from trackhub.lineage import law
 from trackhub.lineage.proof import proven
@@ -75,6 +77,34 @@ def train(job: Job) -> Path:
         logging.root.handlers = handlers
         logging.root.setLevel(level)
         logging.captureWarnings(False)
+
+
+def test_what_was_trained_is_kept_where_measuring_it_fails(
+    data_dir: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no checkpoint was wanted."""
+    real = measuring.Measuring.measure
+
+    def fails(self: Any, run: Any, step: int, when: str) -> Any:
+        if when == "after training":
+            raise MemoryError("too much")
+        return real(self, run, step, when)
+
+    monkeypatch.setattr(measuring.Measuring, "measure", fails)
+    with pytest.raises(MemoryError, match="too much"):
+        train(job(data_dir, "--save-steps", "0", "--max-steps", "1"))
+    run = only_run(runs)
+    assert (run / "final_model" / "adapter_model.safetensors").is_file()
+    assert state(RunFolder(run)).status == "failed"
+
+
+def test_the_files_are_written_although_no_step_was_left_to_do(data_dir: Path, tmp_path: Path) -> None:
+    """A training that was killed behind its last step goes on to its end without one."""
+    wanted = job(data_dir)
+    with trackhub.start(trackers=(), config=wanted.record(), runs_dir=tmp_path) as run:
+        run.log_batch([1, 2, 5, 6], step=1, dataset="arc-challenge")
+        TrackBatches(run, wanted).write_files()
+        assert len((run.path / "logs" / "batch_tracking_arc-challenge.jsonl").read_text().splitlines()) == 1
 
 
 @pytest.fixture

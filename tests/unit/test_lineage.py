@@ -229,7 +229,7 @@ TAMPERING = {
     "another epoch": (lambda row: {**row, "epoch": 1}, 2, "of epoch 1 in the journal"),
     "another step": (lambda row: {**row, "step": 3}, 2, "the journal has no batch of it"),
     "a step below the first": (lambda row: {**row, "step": 0}, 0, "steps are counted from 1"),
-    "another rank": (lambda row: {**row, "rank": 1}, 2, "0 lines in the journal; the order says 2"),
+    "another rank": (lambda row: {**row, "rank": 1}, 2, "0 lines in the journal; the order says 4"),
     "gone": (lambda _: None, 2, "the journal has no batch of it"),
 }
 
@@ -272,6 +272,18 @@ def test_the_last_steps_of_a_checkpoint_cannot_be_left_out(tmp_path: Path) -> No
     journal.checkpoint(8)
     found = proof.first_difference(read(journal.folder), LAW)
     assert found == proof.Difference(8, 0, "the journal has no batch of it")
+
+
+def test_a_rank_that_was_killed_before_it_told_its_last_batch_is_the_one_that_lacks_it(tmp_path: Path) -> None:
+    journal = some_run(tmp_path / "r", steps=7, saved=(3,), ranks=2)
+    journal.batch([line for line, _ in LAW.share(8, 0, 2)], 8, LAW.share(8, 0, 2)[0][1], 0, "d")
+    found = proof.first_difference(read(journal.folder), LAW)
+    assert found == proof.Difference(8, 1, "0 lines in the journal; the order says 2")
+    journal.batch([1], 8, 0, 2, "d")
+    rank_1 = [line for line, _ in LAW.share(8, 1, 2)]
+    journal.batch(rank_1, 8, LAW.share(8, 1, 2)[0][1], 1, "d")
+    found = proof.first_difference(read(journal.folder), LAW)
+    assert found == proof.Difference(8, 2, "the run has 2 ranks, counted from 0")
 
 
 def test_a_lie_ends_with_1_and_names_the_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

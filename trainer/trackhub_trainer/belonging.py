@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from trackhub.errors import ConfigError
-from trackhub_trainer.data import Question
+from trackhub.journal.params import params
+from trackhub.layout import RunFolder
+from trackhub.lineage import law
+from trackhub_trainer.data import Data, Question
 
 SAMPLED = 16
 """Numbers of each base weight that its fingerprint looks at."""
@@ -71,6 +74,18 @@ def digest(questions: Iterable[Question]) -> str:
     for question in questions:
         seen.update(repr((question.prompt, question.answers, question.right)).encode())
     return seen.hexdigest()[:16]
+
+
+def of_lines(run: Path, data: Data) -> list[str]:
+    """What speaks against these data, although the questions may be the same: they lie on other lines of the file."""
+    before = params(RunFolder(run)).get(law.KEY)
+    lines = law.spans([question.line for question in data.train])
+    if not isinstance(before, Mapping) or before.get("lines", lines) == lines:
+        return []
+    return [
+        f"{data.train_file} has its questions on other lines than the run {run.name} was trained on, and the lineage "
+        "counts lines: give the file as it was, or start a new run"
+    ]
 
 
 def of_run_and_data(

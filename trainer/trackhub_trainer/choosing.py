@@ -49,8 +49,7 @@ def to_measure(config: Config, as_given: bool) -> tuple[Task | None, Split, list
         return task, Split(Path()), wrong
     on_hub = config.source == "hub"
     reader = Reader(task, Path(config.data_dir).expanduser(), on_hub, given, config.skip_bad_lines)
-    has_test = reader.has("test") and (task.labelled_test or "test" in given)
-    found = reader.split("validation" if not has_test and reader.has("validation") else "test")
+    found = reader.split("validation" if not reader.has_test() and reader.has("validation") else "test")
     return task, found, reader.missing() or reader.problems
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,6 @@ from lightning.pytorch import Trainer
 from trackhub_trainer.each_step import EachStep
 from trackhub_trainer.patience import Rule
 from trackhub_trainer.watch import Watch
-
-log = logging.getLogger("trackhub_trainer")
 
 
 class EarlyStop(EachStep):
@@ -53,16 +50,11 @@ class EarlyStop(EachStep):
         self._waited = 0 if better else self._waited + 1
         return self._waited >= self._rule.patience
 
-    def on_train_end(self, *_: Any) -> None:
-        """A metric that nobody logged stopped nothing: say so."""
-        if self._rule.metric not in self._watch.known():
-            known = ", ".join(self._watch.known())
-            log.warning("--early-stop: no metric %s was logged; there were %s", self._rule.metric, known)
-
     def state_dict(self) -> dict[str, Any]:
         """What a training that goes on must know."""
-        return {"best": self._best, "waited": self._waited}
+        return {"of": [self._rule.metric, self._rule.sign], "best": self._best, "waited": self._waited}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on waiting."""
-        self._best, self._waited = state["best"], state["waited"]
+        """Go on waiting; for another metric, from the beginning."""
+        if state["of"] == [self._rule.metric, self._rule.sign]:
+            self._best, self._waited = state["best"], state["waited"]

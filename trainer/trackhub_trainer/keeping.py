@@ -54,7 +54,8 @@ class Keeper(EachStep):
         self._watch = watch
         self._saved = saved
         self._stock = Stock(folder, policies, budget)
-        self._judged = budget is not None
+        self._judge = next((one for one in policies if isinstance(one, Best | Improve)), None)
+        self._judged = budget is not None or self._judge is not None
         self._costs: list[float] = []
         self._since = time.monotonic()
 
@@ -69,13 +70,6 @@ class Keeper(EachStep):
             claims = trainer.strategy.broadcast(claims)  # clocks and losses differ by rank
         if claims:
             self.save(trainer, claims)
-
-    def on_train_end(self, *_: Any) -> None:
-        """A metric that nobody logged saved nothing: say so."""
-        for policy in self._policies:
-            if isinstance(policy, Best | Improve) and policy.metric not in self._watch.known():
-                known = ", ".join(self._watch.known())
-                log.warning("--save %s: no metric %s was logged; there were %s", policy.text, policy.metric, known)
 
     def save(self, trainer: Trainer, claims: Mapping[str, float]) -> None:
         """Save the step that has just been done, for those who claim it."""
@@ -96,11 +90,11 @@ class Keeper(EachStep):
 
     def state_dict(self) -> dict[str, Any]:
         """What a training that goes on from a checkpoint must know; plain Python."""
-        return {**self._stock.state(), "costs": self._costs}
+        return {**self._stock.state(), "costs": self._costs, "judge": self._judged_by()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on as if there had been no break."""
-        self._stock.restore(state)
+        """Go on as if there had been no break; what was judged by another metric counts as not judged."""
+        self._stock.restore(state, judged=state.get("judge") == self._judged_by())
         self._costs = list(state["costs"])
 
     def _asked(self, step: int) -> dict[str, float]:
@@ -116,6 +110,9 @@ class Keeper(EachStep):
         return claims
 
     def _worth(self, step: int) -> float:
-        judge = next((one for one in self._policies if isinstance(one, Best | Improve)), None)
-        value = self._watch.at(judge.metric if judge else LOSS, step) if self._judged else None
-        return UNKNOWN if value is None or value != value else value * (judge.sign if judge else 1)
+        metric, sign = self._judged_by()
+        value = self._watch.at(metric, step) if self._judged else None
+        return UNKNOWN if value is None or value != value else value * sign
+
+    def _judged_by(self) -> tuple[str, int]:
+        return (self._judge.metric, self._judge.sign) if self._judge else (LOSS, 1)

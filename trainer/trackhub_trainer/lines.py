@@ -35,10 +35,10 @@ def parsed(content: bytes | Row) -> Row:
     text = content.decode()
     try:
         row = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         try:
             row = ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             raise ValueError(f"no valid JSON ({error})") from None
     if not isinstance(row, dict):
         raise ValueError("no JSON object")

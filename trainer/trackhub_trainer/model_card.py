@@ -60,7 +60,7 @@ class Card:
         }
 
     def _results(self) -> list[dict[str, Any]]:
-        """Every accuracy, as the hub's model index wants it."""
+        """The trainer's own accuracy, as the hub's model index wants it."""
         name = self._job.task.name
         found = [
             {"type": "accuracy", "name": key, "value": values["last"]}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trackhub import ranks
-from trackhub.errors import ConfigError, TrackhubError
+from trackhub.errors import ConfigError, JournalError, TrackhubError
 from trackhub.layout import RunFolder, all_runs, find_run, safe_name
 
 OPTION = "--resume-from-checkpoint"
@@ -73,14 +73,20 @@ def broken(file: Path) -> str:
 
 
 def _auto(runs: Path, name: str) -> Origin | None:
+    called = re.compile(rf"{re.escape(safe_name(name))}_\d{{8}}_\d{{6}}(-\d+)?")
+    found = [(_started(run), run.path.name, run.path) for run in all_runs(runs) if called.fullmatch(run.path.name)]
+    newest = max(found, default=(0.0, "", None))[2]
+    return _newest(newest) if newest and saved(newest) else None
+
+
+def _started(folder: RunFolder) -> float:
+    """When a run began; 0 for one that never came to write a word, as on a full disk."""
     from trackhub.journal.state import header
 
-    called = re.compile(rf"{re.escape(safe_name(name))}_\d{{8}}_\d{{6}}(-\d+)?")
-    found = [folder for folder in all_runs(runs) if called.fullmatch(folder.path.name)]
-    if not found:
-        return None
-    newest = max(found, key=lambda folder: (header(folder.rank_journal(0)).started, folder.path.name))
-    return _newest(newest.path) if any(_saved(newest.path)) else None
+    try:
+        return header(folder.rank_journal(0)).started
+    except JournalError:
+        return 0.0
 
 
 def _named(path: Path, runs: Path) -> Origin:
@@ -97,7 +103,7 @@ def _named(path: Path, runs: Path) -> Origin:
 def _newest(run: Path) -> Origin:
     """The newest whole checkpoint of a run: that of the highest step, since a run that goes back moves later ones."""
     passed_over: list[str] = []
-    for file in _saved(run):
+    for file in saved(run):
         if not (reason := broken(file)):
             return Origin(run, file, tuple(passed_over))
         passed_over.append(f"{file} {reason}: passed over")
@@ -105,7 +111,7 @@ def _newest(run: Path) -> Origin:
     raise ConfigError(f"the run {run.name} has no checkpoint to go on from: {seen}")
 
 
-def _saved(run: Path) -> list[Path]:
+def saved(run: Path) -> list[Path]:
     """The checkpoints of a run, the latest step first."""
     files = (path for path in RunFolder(run).checkpoints.glob("*.ckpt") if _NAME.fullmatch(path.name))
     return sorted(files, key=lambda path: int(path.stem.rpartition("-")[2]), reverse=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,13 @@ class Job:
             "base_model": _portable(self.config.base_model),
             "trackers": str(trackers),
             "tracker_opt": {name: given for name, given in trackers.options.items() if given},
-            "chosen": sorted(name for name in set(settled) - self.given if FIELDS[name].default is None),
+            "chosen": sorted(name for name in {*settled, "precision"} - self.given if FIELDS[name].default is None),
             "using_validation_as_test": self.data.using_validation_as_test,
             "skipped_lines": len(self.data.skipped),
-            **({law.KEY: self.order()} if self.config.track_batches else {}),
+            **({law.KEY: self.order} if self.config.track_batches else {}),
         }
 
+    @cached_property
     def order(self) -> dict[str, Any]:
         """What the order of the questions follows from, for whoever wants to compute it again."""
         lines = [question.line for question in self.data.train]
@@ -141,7 +143,8 @@ def _told(origin: Origin, found: Data, steps: Schedule) -> Told:
     run = state(RunFolder(origin.run))
     told = belonging.told_by(origin.file)
     questions, ended = belonging.digest(found.train), run.status == "finished"
-    if wrong := belonging.of_run_and_data(told, run.id, questions, found.train_file, steps.max_steps, ended):
+    wrong = belonging.of_run_and_data(told, run.id, questions, found.train_file, steps.max_steps, ended)
+    if wrong := wrong or belonging.of_lines(origin.run, found):
         raise ConfigError(*wrong)
     return told
 

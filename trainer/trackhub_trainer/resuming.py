@@ -22,7 +22,7 @@ FREE = frozenset(
         *("max_steps", "stage2_steps", "early_stop"),
         *("save", "save_steps", "disk_budget", "merge", "track_batches"),
         *("eval_limit", "eval_every", "eval_subset", "cloze"),
-        *("accelerator", "threads", "workers"),
+        *("accelerator", "precision", "threads", "workers"),
         *("trackers", "tracker_opt", "runs_dir", "finish_timeout"),
         *("data_dir", "train_file", "validation_file", "test_file", "base_model"),
     }
@@ -60,6 +60,8 @@ def _as_in(origin: Origin, request: Request) -> Request:
             f"--max-steps {free.pop('max_steps')} is less than the {origin.step} steps that {origin.file} has behind it"
         )
     values = {**_without_stale(recorded, chosen, free), **free}
+    if free.get("max_steps") and (values.get("stage1_steps") or 0) > free["max_steps"]:
+        values["stage1_steps"] = free["max_steps"]  # it ends inside stage 1: the rates up to there stay what they were
     given = (frozenset(recorded) - chosen) | frozenset(free)
     whole = (*request.problems, *problems)
     notes = (*origin.passed_over, f"going on from {origin.file}")

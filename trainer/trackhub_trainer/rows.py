@@ -54,6 +54,8 @@ def _text(row: Row, *names: str) -> str:
 def _multiple_choice(row: Row) -> Row:
     """ARC and OpenBookQA, as on the hub or with the stem inside `question`; ARC's labels may be 1, 2, 3, 4."""
     question = _field(row, "question", "question_stem")
+    if not isinstance(question, str | Mapping):
+        raise ValueError("`question` is neither a text nor {stem, choices}")
     stem, given = (row, row) if isinstance(question, str) else (question, question)
     labels, texts = _choices(_field(given, "choices"))
     key = str(_field(row, "answerKey", "answer_key")).strip()

@@ -58,7 +58,7 @@ def _parts(request: Request) -> list[Request]:
     """The same request for each of its data sets."""
     wanted = names(request)
     if len(wanted) == 1:
-        return [request]
+        return [replace(request, config=replace(request.config, dataset=wanted[0]))]
     config = request.config
     group = config.group or f"{'+'.join(wanted)}_{datetime.now().astimezone():%Y%m%d_%H%M%S}"
     given = given_name(config)

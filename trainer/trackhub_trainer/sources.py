@@ -33,7 +33,7 @@ def read(
     reader = Reader(task, data_dir, source == "hub", given or {}, skip)
     train = reader.split("train")
     validation = reader.split("validation") if reader.has("validation") else None
-    from_validation = not task.labelled_test or not reader.has("test")
+    from_validation = not reader.has_test()
     test = validation if validation and from_validation else reader.split("test")
     data = Data(
         train.questions,
@@ -64,6 +64,10 @@ class Reader:
         self.problems: list[str] = []
         self.skipped: list[str] = []
         self._folder = folder(task, data_dir, given.get("train"))
+
+    def has_test(self) -> bool:
+        """Whether there is a labelled test file: a file that was given for it counts as one for any data set."""
+        return self.has("test") and (self._task.labelled_test or "test" in self._given)
 
     def has(self, name: str) -> bool:
         """Whether there is such a split; the hub has them all, but some tests without their labels."""

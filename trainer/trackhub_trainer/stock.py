@@ -80,12 +80,18 @@ class Stock:
         """What a training that goes on from here must know; plain Python."""
         return {"files": [list(astuple(kept)) for kept in self.files], "claims": self._claims}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on with the files that are still there; one of the best that is gone is none of them any more."""
+    def restore(self, state: Mapping[str, Any], judged: bool = True) -> None:
+        """Go on with the files that are still there; one of the best that is gone is none of them any more.
+
+        Args:
+            state: what `state` returned.
+            judged: whether what the files are worth still holds.
+        """
         kept = [Kept(*fields) for fields in state["files"]]
         self.files = [one for one in kept if (self.folder / one.name).is_file()]
         for one in self.files:
             one.size = (self.folder / one.name).stat().st_size
+            one.worth = one.worth if judged else UNKNOWN
         self._claims |= state["claims"]
         there = {one.step for one in self.files}
         for text in self._limits:

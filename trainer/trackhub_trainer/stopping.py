@@ -118,7 +118,8 @@ class Stopping:
         if os.getpid() != self._owner:
             self._in_worker(number)
             return
-        first, self._came = self._came is None, self._came or number
+        first = self._came is None
+        self._came = number if number == signal.SIGTERM else self._came or number
         if not (first and self._gentle):
             self.look()
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from trackhub.cli.tables import receipt_table
 from trackhub.showing.console import table
 from trackhub.showing.words import plain
+from trackhub_trainer import origin
 from trackhub_trainer.preparing import Job
 from trackhub_trainer.several import Result
 from trackhub_trainer.train import Outcome
@@ -68,10 +69,10 @@ def _places(outcome: Outcome) -> Table:
 def _existing(outcome: Outcome) -> Iterator[tuple[str, str]]:
     folder = outcome.run.path
     yield "run", str(folder)
-    saved = sorted((folder / "checkpoints").glob("*.ckpt"))
+    saved = origin.saved(folder)
     if saved:
-        to_last = f" ... {saved[-1].name}" if len(saved) > 1 else ""
-        yield f"checkpoints ({len(saved)})", f"{saved[0].relative_to(folder)}{to_last}"
+        to_last = f" ... {saved[0].name}" if len(saved) > 1 else ""
+        yield f"checkpoints ({len(saved)})", f"{saved[-1].relative_to(folder)}{to_last}"
     for name, where in (
         ("metrics", "metrics.csv"),
         ("metrics", "metrics.jsonl"),

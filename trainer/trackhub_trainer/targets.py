@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from trackhub.errors import ConfigError, TrackhubError
-from trackhub.layout import RunFolder, find_run, runs_dir
-from trackhub_trainer import model
+from trackhub.layout import find_run, runs_dir
+from trackhub_trainer import model, origin
 from trackhub_trainer.config import Config
 from trackhub_trainer.eval_options import DATA, MODEL, EvalRequest
 
@@ -52,8 +52,13 @@ def find(request: EvalRequest) -> Target:
     if run is not None:
         return _final(request, run)
     if problems := model.problems(request.target):
-        raise ConfigError(*(problem.replace("--base-model ", "") for problem in problems))
+        raise ConfigError(*map(_bare, problems))
     return Target(request.target, replace(request.config, base_model=request.target), known=request.given)
+
+
+def _bare(problem: object) -> str:
+    """What is wrong with a model that was not named by an option."""
+    return str(problem).replace("--base-model ", "")
 
 
 def _run(request: EvalRequest) -> Path | None:
@@ -68,8 +73,8 @@ def _run(request: EvalRequest) -> Path | None:
 
 def _final(request: EvalRequest, run: Path) -> Target:
     if not (run / FINAL / ADAPTER).is_file():
-        saved = sorted(RunFolder(run).checkpoints.glob("*.ckpt"))
-        hint = f"; measure a checkpoint: {saved[-1]}" if saved else ""
+        saved = origin.saved(run)
+        hint = f"; measure a checkpoint: {saved[0]}" if saved else ""
         raise ConfigError(f"the run {run.name} has no final_model{hint}")
     return replace(_adapter(_as_in(request, run), run / FINAL), name=run.name)
 
@@ -125,7 +130,7 @@ def load(target: Target) -> tuple[Any, Any]:
         if target.checkpoint or target.adapter:
             raise
         where = runs_dir(target.config.runs_dir)
-        raise ConfigError(f"no run in {where} is called {target.name}, and as a model: {error}") from error
+        raise ConfigError(f"no run in {where} is called {target.name}, and as a model: {_bare(error)}") from error
     if target.checkpoint is not None:
         return _with_checkpoint(target, base), tokenizer
     if target.adapter is not None:

@@ -54,11 +54,6 @@ class Task:
     labelled_test: bool = True
     task_type: str = "multiple_choice"
 
-    @property
-    def test_split(self) -> str:
-        """The split that is evaluated."""
-        return "test" if self.labelled_test else "validation"
-
     def prompt(self, question: str, options: Options) -> str:
         """The text before the answer; a blank and the answer follow."""
         lines = [self.question.replace("{input}", question.strip()), *self.shown(options), "Answer:"]

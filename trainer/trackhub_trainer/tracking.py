@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from lightning.pytorch import Callback, Trainer
 
-from trackhub import Run
+from trackhub import Run, ranks
 from trackhub.errors import TrackhubError
 from trackhub.layout import RunFolder
 from trackhub.lineage import traditional
@@ -34,18 +34,17 @@ class TrackBatches(Callback):  # type: ignore[misc]
 
     def __init__(self, run: Run, job: Job) -> None:
         self._run = run
-        self._law = Law(**job.order())
+        self._law = Law(**job.order)
         self._dataset = job.task.name
         self._samples = {one.line: _shown(one) for one in job.data.train}
         self._records = traditional.Records(self._dataset, self._law, self._samples)
         self._file: BinaryIO | None = None
-        self._writes_files = False
+        self._writes_files = not ranks.rank()
         self._done = 0
 
     def on_train_start(self, trainer: Trainer, _: Any) -> None:
         """After a resume, the file of batches begins with those that still count."""
         self._done = trainer.global_step
-        self._writes_files = bool(trainer.is_global_zero)
         if self._writes_files:
             if self._done:
                 self.write_files()

@@ -75,8 +75,10 @@ class Training:
             self._introduce(run)
             before = None if self.job.told else self.measuring.measure(run, 0, "before training")
             last = self.fitting.run(run)
-            after = self.measuring.measure(run, last, "after training")
-            self._save_final(run, last)
+            try:
+                after = self.measuring.measure(run, last, "after training")
+            finally:  # what was trained is kept, whatever comes of measuring it
+                self._save_final(run, last)
             log.info("final model saved; waiting for the trackers")
         return Outcome(run, before, after, tuple(self.measuring.cloze))
 

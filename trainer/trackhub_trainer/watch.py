@@ -44,7 +44,3 @@ class Watch:
     def row(self, step: int) -> Mapping[str, Any]:
         """All that was logged at `step`, as it came."""
         return {name: value for name, (logged, value) in self._latest.items() if logged == step}
-
-    def known(self) -> tuple[str, ...]:
-        """The names of all metrics so far."""
-        return tuple(self._latest)

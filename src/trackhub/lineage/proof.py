@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 import msgspec
 
 from trackhub.events import Batch
@@ -58,23 +61,30 @@ def proven(lineage: Lineage, law: Law) -> Proof:
 def first_difference(lineage: Lineage, law: Law) -> Difference | None:
     """The first step, up to the last batch or checkpoint, whose batches are not those of the law; None if all are."""
     steps = dict(lineage.steps())
+    ranks = _ranks(steps)
     for step in sorted({*steps, *range(1, max([*steps, *lineage.checkpoints]) + 1)}):
-        if found := _of_step(step, steps.get(step, []), law):
+        if found := _of_step(step, steps.get(step, []), law, ranks):
             return found
     return None
 
 
-def _of_step(step: int, batches: list[Batch], law: Law) -> Difference | None:
+def _ranks(steps: Mapping[int, list[Batch]]) -> int:
+    """As many as most steps have: of the last one before a kill, some may not have told theirs."""
+    found = Counter(1 + max(batch.rank for batch in batches) for batches in steps.values())
+    return found.most_common(1)[0][0] if found else 1
+
+
+def _of_step(step: int, batches: list[Batch], law: Law, ranks: int) -> Difference | None:
     if not batches:
         return Difference(step, 0, "the journal has no batch of it")
     if step < 1:
         return Difference(step, batches[0].rank, "steps are counted from 1")
-    ranks = 1 + max(batch.rank for batch in batches)
     for rank in range(ranks):
         found = [(line, batch.epoch) for batch in batches if batch.rank == rank for line in batch.lines]
         if reason := _unlike(found, law.share(step, rank, ranks)):
             return Difference(step, rank, reason)
-    return None
+    strangers = [batch.rank for batch in batches if batch.rank >= ranks]
+    return Difference(step, strangers[0], f"the run has {ranks} ranks, counted from 0") if strangers else None
 
 
 def _unlike(found: list[Sample], wanted: list[Sample]) -> str:
