@@ -22,10 +22,8 @@ ENDINGS = ("_formatted", "_train")
 def read(config: Config) -> tuple[Task | None, Data | None, list[str]]:
     """(the data set, its questions, what is wrong with them)."""
     given = _given(config)
-    task = TASKS.get(config.dataset) or (_own(given["train"]) if is_file(config.dataset) else None)
-    if task is None:
-        return None, None, [_unknown(config.dataset)]
-    if config.source == "hub" and (wrong := hub.problems(task)):
+    task, wrong = _named(config, given.get("train", Path(config.dataset)))
+    if task is None or wrong:
         return task, None, wrong
     data_dir = Path(config.data_dir).expanduser()
     found, problems = sources.read(task, data_dir, config.source, given, config.skip_bad_lines)
@@ -42,15 +40,21 @@ def to_measure(config: Config, as_given: bool) -> tuple[Task | None, Split, list
     given = _given(config)
     if as_given and is_file(config.dataset):
         given = {"test": given["train"]}
-    task = TASKS.get(config.dataset) or (_own(Path(config.dataset).expanduser()) if is_file(config.dataset) else None)
-    if task is None:
-        return None, Split(Path()), [_unknown(config.dataset)]
-    if config.source == "hub" and (wrong := hub.problems(task)):
+    task, wrong = _named(config, Path(config.dataset).expanduser())
+    if task is None or wrong:
         return task, Split(Path()), wrong
     on_hub = config.source == "hub"
     reader = Reader(task, Path(config.data_dir).expanduser(), on_hub, given, config.skip_bad_lines)
     found = reader.split("validation" if not reader.has_test() and reader.has("validation") else "test")
     return task, found, reader.missing() or reader.problems
+
+
+def _named(config: Config, file: Path) -> tuple[Task | None, list[str]]:
+    """(the data set that is meant, what speaks against it); where it is a file, `file` says of what kind."""
+    task = TASKS.get(config.dataset) or (_own(file) if is_file(config.dataset) else None)
+    if task is None:
+        return None, [_unknown(config.dataset)]
+    return task, hub.problems(task) if config.source == "hub" else []
 
 
 def name_of(file: Path) -> str:

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from trackhub.files import first_free
 from trackhub_trainer.model import TINY
 
 MERGED = "merged"
@@ -60,8 +61,7 @@ def _as_readable_as(file: Path, others: Iterable[Path]) -> None:
 def _move_aside(folder: Path) -> None:
     """A training that goes on after its end has left a final model already."""
     if folder.exists():
-        names = (folder.with_name(f"{folder.name}-before-{number}") for number in count(1))
-        folder.rename(next(name for name in names if not name.exists()))
+        folder.rename(first_free(folder.with_name(f"{folder.name}-before-{number}") for number in count(1)))
 
 
 def _serializable(model: Any) -> Any:
